@@ -1,0 +1,121 @@
+"""Every error that the push service raises on purpose.
+
+    CloudpushError                  abstract: `code` is stable, `temporary` decides a retry
+    ├── ClientError                 the caller's fault: answered, never retried
+    │   ├── InvalidClientId         invalid_client_id
+    │   ├── InvalidMessage          invalid_message
+    │   ├── NoTarget                no_target
+    │   ├── TooManyTargets          too_many_targets
+    │   ├── PayloadTooLarge         payload_too_large
+    │   ├── TooManyConnections      too_many_connections
+    │   ├── NotConnected            not_connected
+    │   └── Unsupported             unsupported
+    └── ServiceError                ours or AWS's: logged, answered as code and `temporary`
+        ├── StoreUnavailable        store_unavailable       temporary
+        ├── QueueUnavailable        queue_unavailable       temporary
+        ├── GatewayUnavailable      gateway_unavailable     temporary
+        ├── GatewayRefused          gateway_refused
+        └── ConfigurationWrong      configuration_wrong
+
+Errors become replies, statuses or batch failures in `boundary` and nowhere else.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class CloudpushError(Exception):
+    """The root of what this package raises on purpose."""
+
+    code: ClassVar[str] = "internal"
+    temporary: ClassVar[bool] = False
+
+
+class ClientError(CloudpushError):
+    """The caller's fault; its text may be shown to the caller."""
+
+
+class InvalidClientId(ClientError):
+    """A client id is missing or ill-formed."""
+
+    code = "invalid_client_id"
+
+
+class InvalidMessage(ClientError):
+    """A text from a client, or a request body, is not what the protocol allows."""
+
+    code = "invalid_message"
+
+
+class NoTarget(ClientError):
+    """A publication is addressed to nobody."""
+
+    code = "no_target"
+
+
+class TooManyTargets(ClientError):
+    """A publication lists more targets than one request may."""
+
+    code = "too_many_targets"
+
+
+class PayloadTooLarge(ClientError):
+    """The final envelope is larger than the published limit."""
+
+    code = "payload_too_large"
+
+
+class TooManyConnections(ClientError):
+    """The client already holds as many connections as it may."""
+
+    code = "too_many_connections"
+
+
+class NotConnected(ClientError):
+    """The sender's connection is unknown, forgotten or expired."""
+
+    code = "not_connected"
+
+
+class Unsupported(ClientError):
+    """The protocol reserves this, and it is not built."""
+
+    code = "unsupported"
+
+
+class ServiceError(CloudpushError):
+    """Not the caller's fault: logged with a traceback, shown as `code` and `temporary` alone."""
+
+
+class StoreUnavailable(ServiceError):
+    """The connection store did not answer, or throttled."""
+
+    code = "store_unavailable"
+    temporary = True
+
+
+class QueueUnavailable(ServiceError):
+    """The queue did not take a job."""
+
+    code = "queue_unavailable"
+    temporary = True
+
+
+class GatewayUnavailable(ServiceError):
+    """The management API did not answer, or answered 5xx."""
+
+    code = "gateway_unavailable"
+    temporary = True
+
+
+class GatewayRefused(ServiceError):
+    """The management API refused the call: signature, permission or stage."""
+
+    code = "gateway_refused"
+
+
+class ConfigurationWrong(ServiceError):
+    """A setting is missing or has a value that is not allowed."""
+
+    code = "configuration_wrong"

@@ -1,0 +1,16 @@
+"""The one module of the push service that draws random numbers."""
+
+from __future__ import annotations
+
+import os
+import uuid
+
+
+def new_message_id() -> str:
+    """Return an id for a publication: 32 hexadecimal digits, unguessable."""
+    return uuid.UUID(bytes=os.urandom(16), version=4).hex
+
+
+def new_session_id() -> str:
+    """Return an id for a client's stay on one connection: 32 hexadecimal digits."""
+    return uuid.UUID(bytes=os.urandom(16), version=4).hex

@@ -1,0 +1,204 @@
+"""What the verbs need from outside, each port stated once, as a contract.
+
+Stores and queues answer in one round trip and are synchronous; posting keeps many requests
+in flight and is asynchronous. Every implementation passes the same contract suite
+(`tests/contract`). No vendor error leaves an adapter: it raises `StoreUnavailable`,
+`QueueUnavailable`, `GatewayUnavailable` or `GatewayRefused`.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+
+from cloudpush.model import Connection
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from cloudpush.model import Job, Policy
+
+
+class Admission(msgspec.Struct, frozen=True, kw_only=True):
+    """What `ConnectionStore.admit` did."""
+
+    replaced: tuple[Connection, ...] = ()
+    """Under `Policy.SINGLE`: the older connections that lost their place, to be closed 4101."""
+    is_superseded: bool = False
+    """Under `Policy.SINGLE`: a newer connection is there already; close this one with 4101."""
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """One bounded read of a shard."""
+
+    connections: tuple[Connection, ...]
+    cursor: str | None
+    """Pass it to go on; None means that the shard is read to its end."""
+
+
+class ConnectionStore(Protocol):
+    """Who is connected.
+
+    A connection is *pending* from `admit`, *open* from the first `touch` or `confirm`, and
+    *forgotten* after `forget`, which leaves a tombstone for an hour: nothing revives it. Every
+    read leaves out rows whose `expires_at_ms` has passed (`expires_at_ms <= now_ms`) and rows
+    that are forgotten, whatever still lies in storage. Calls are atomic towards each other and
+    idempotent: repeating one changes nothing and answers the same, save where said.
+    """
+
+    def admit(self, connection: Connection, *, policy: Policy, now_ms: int) -> Admission:
+        """Store a connection as pending, and apply the policy by generation.
+
+        `MULTI`: beside the client's others. `SINGLE`: every connection of an older generation
+        stops being the client's, in the same step, and is returned in `replaced`; if one of a
+        newer generation is there, nothing changes and `is_superseded` is true. A connection
+        that was forgotten already stays forgotten: the call is then without effect. Admitting
+        the same connection again neither closes an open one nor moves `expires_at_ms`. Costs
+        O(connections of this client).
+
+        Raises:
+            TooManyConnections: the client holds 50 unexpired connections under `MULTI`.
+        """
+        ...
+
+    def get(self, connection_id: str, *, now_ms: int) -> Connection | None:
+        """Return a connection, or None if it is unknown, forgotten or expired."""
+        ...
+
+    def touch(self, connection_id: str, *, now_ms: int) -> bool:
+        """Record a sign of life: the connection is open and was last seen now.
+
+        `last_seen_ms` never moves backwards. Returns False, and changes nothing, if the
+        connection is unknown, forgotten or expired.
+        """
+        ...
+
+    def confirm(self, connection_id: str, *, now_ms: int) -> bool:
+        """Record that a post succeeded: the connection is open. `last_seen_ms` stays.
+
+        Returns False, and changes nothing, if it is unknown, forgotten or expired.
+        """
+        ...
+
+    def forget(self, connection_id: str, *, now_ms: int) -> bool:
+        """Drop this connection, and nothing of the client's others; leave a tombstone.
+
+        Returns whether a connection that a reader could have seen was dropped. For an id that was
+        never admitted only the tombstone is left, so that an `admit` that comes late has no effect.
+        """
+        ...
+
+    def forget_unseen(self, connection_id: str, *, seen_before_ms: int, now_ms: int) -> bool:
+        """Forget the connection if it was last seen before that time, in one atomic step.
+
+        A sign of life that arrives in between keeps it: then False.
+        """
+        ...
+
+    def resolve(
+        self, client_ids: Iterable[str], *, now_ms: int
+    ) -> Mapping[str, tuple[Connection, ...]]:
+        """Return each client's connections, oldest generation first; one without is absent.
+
+        Costs O(clients) in round trips of 100 or more clients each.
+        """
+        ...
+
+    def read_shard(
+        self, shard: int, *, cursor: str | None = None, limit: int = 500, now_ms: int
+    ) -> Page:
+        """Return the next connections of a shard, in a stable order, at most `limit`.
+
+        Read page by page, a connection that is there throughout is returned exactly once; one
+        that comes or goes meanwhile at most once. A page may be empty and still have a cursor.
+        """
+        ...
+
+    def read_stale(
+        self,
+        shard: int,
+        *,
+        seen_before_ms: int,
+        cursor: str | None = None,
+        limit: int = 500,
+        now_ms: int,
+    ) -> Page:
+        """Return connections of a shard last seen before that time, at most `limit`.
+
+        As with `read_shard`, a page may be empty and still have a cursor.
+        """
+        ...
+
+    def ping(self) -> None:
+        """Prove that the store answers.
+
+        Raises:
+            StoreUnavailable: it does not.
+        """
+        ...
+
+
+class JobQueue(Protocol):
+    """A standard queue: at least once, in no order, with delays of whole seconds."""
+
+    def send(self, jobs: Sequence[Job], *, delay_seconds: int = 0) -> None:
+        """Hand over jobs; on return every one of them is stored.
+
+        Any number of jobs of any size up to the queue's limit per record: the adapter batches.
+
+        Raises:
+            QueueUnavailable: at least one job was not taken. Some may have been: jobs are
+                idempotent, so the caller fails as a whole and is tried again.
+        """
+        ...
+
+
+class Outcome(enum.Enum):
+    """What the gateway made of one post."""
+
+    SENT = "sent"
+    """200: handed to the socket. Not a delivery."""
+    GONE = "gone"
+    """410: not open yet, or closed."""
+    THROTTLED = "throttled"
+    """429: this client's buffer is full or, across many, the account's quota is used up."""
+    TOO_LARGE = "too_large"
+    """413: more than 128 KB."""
+    UNAVAILABLE = "unavailable"
+    """5xx, a lost or refused connection, or no answer before the deadline."""
+    REFUSED = "refused"
+    """400 or 403: the id, signature, permission or stage is wrong; the same post fails again."""
+
+    @property
+    def is_temporary(self) -> bool:
+        """Tell whether the same post is worth trying again later."""
+        return self in {Outcome.THROTTLED, Outcome.UNAVAILABLE}
+
+
+class Post(msgspec.Struct, frozen=True):
+    """One message for one connection."""
+
+    connection_id: str
+    data: bytes
+    """UTF-8 text, at most 128 KB."""
+
+
+class ManagementApi(Protocol):
+    """`@connections` of one stage."""
+
+    async def post_to_connections(
+        self, posts: Sequence[Post], *, deadline_seconds: float = 10.0
+    ) -> Sequence[Outcome]:
+        """Post every one of these, many in flight, and return the outcomes in their order.
+
+        Posts of one call to one connection go out one after the other, in order. A connection that
+        is lost before any byte of the answer is tried once more; nothing else is. A post that has
+        no answer at the deadline is `UNAVAILABLE`.
+        """
+        ...
+
+    async def delete_connection(self, connection_id: str) -> Outcome:
+        """Close a connection; `SENT` if it was there, `GONE` if not."""
+        ...
