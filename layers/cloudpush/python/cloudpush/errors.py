@@ -15,6 +15,8 @@
         ├── QueueUnavailable        queue_unavailable       temporary
         ├── GatewayUnavailable      gateway_unavailable     temporary
         ├── GatewayRefused          gateway_refused
+        ├── HopLimitReached         hop_limit_reached
+        ├── JobUnreadable           job_unreadable
         └── ConfigurationWrong      configuration_wrong
 
 Errors become replies, statuses or batch failures in `boundary` and nowhere else.
@@ -30,6 +32,8 @@ class CloudpushError(Exception):
 
     code: ClassVar[str] = "internal"
     temporary: ClassVar[bool] = False
+    message_id: str | None = None
+    """The sender's own id of the message that failed, where it is known: its answer echoes it."""
 
 
 class ClientError(CloudpushError):
@@ -113,6 +117,18 @@ class GatewayRefused(ServiceError):
     """The management API refused the call: signature, permission or stage."""
 
     code = "gateway_refused"
+
+
+class HopLimitReached(ServiceError):
+    """A chain of jobs is longer than any should be: it ends, and stays in the dead-letter queue."""
+
+    code = "hop_limit_reached"
+
+
+class JobUnreadable(ServiceError):
+    """A record is no job of ours: it fails until it stays in the dead-letter queue."""
+
+    code = "job_unreadable"
 
 
 class ConfigurationWrong(ServiceError):

@@ -73,9 +73,12 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
         return not self.is_open or now_ms - self.connected_at_ms < YOUNG_MS
 
 
-def shard_of(client_id: str) -> int:
-    """Return the shard, 0 to 255, that all connections of a client belong to."""
-    return zlib.crc32(client_id.encode()) % SHARDS
+def shard_of(key: str) -> int:
+    """Return the shard, 0 to 255, of a key.
+
+    Each store chooses whether a connection's key is its own id or its client's.
+    """
+    return zlib.crc32(key.encode()) % SHARDS
 
 
 class Trigger(enum.IntEnum):

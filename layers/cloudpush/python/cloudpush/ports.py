@@ -25,7 +25,8 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True):
     """What `ConnectionStore.admit` did."""
 
     replaced: tuple[Connection, ...] = ()
-    """Under `Policy.SINGLE`: the older connections that lost their place, to be closed 4101."""
+    """Under `Policy.SINGLE`: the older connections that lost their place, to be closed 4101,
+    oldest generation first."""
     is_superseded: bool = False
     """Under `Policy.SINGLE`: a newer connection is there already; close this one with 4101."""
 
@@ -35,28 +36,44 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
 
     connections: tuple[Connection, ...]
     cursor: str | None
-    """Pass it to go on; None means that the shard is read to its end."""
+    """Opaque. Pass it to go on; None means that the shard is read to its end."""
 
 
 class ConnectionStore(Protocol):
     """Who is connected.
 
-    A connection is *pending* from `admit`, *open* from the first `touch` or `confirm`, and
-    *forgotten* after `forget`, which leaves a tombstone for an hour: nothing revives it. Every
-    read leaves out rows whose `expires_at_ms` has passed (`expires_at_ms <= now_ms`) and rows
-    that are forgotten, whatever still lies in storage. Calls are atomic towards each other and
-    idempotent: repeating one changes nothing and answers the same, save where said.
+        unknown ── admit ──► pending ── touch, confirm ──► open ── forget ──► forgotten
+           │                    └────────── forget, replaced by admit ──────────►  ▲
+           └────────────────────────────── forget ─────────────────────────────────┘
+
+    *Forgotten* is a tombstone that stays for an hour: until then nothing revives it, neither an
+    `admit` that comes late nor a `touch`. Every read leaves out what is forgotten and what has
+    expired (`expires_at_ms <= now_ms`), whatever still lies in storage: an expired connection is
+    like one that was never there, to every method.
+
+    Calls are atomic towards each other: what they answer and leave behind is what they would have
+    answered and left, had they come one after the other. They are idempotent: repeating one
+    changes nothing. A repeat answers the same, save `forget` and `forget_unseen`, whose second
+    answer is False; so is their first, if the store's own answer was lost on the way.
+
+    The gateway never uses a connection id twice, so all calls of `admit` for one id carry the
+    same client, session and times. `now_ms` is the caller's clock. Callers' clocks may differ;
+    what has expired for one of them may be gone for all.
+
+    Every method raises `StoreUnavailable` where the store does not answer or is overloaded, and
+    `ConfigurationWrong` where it refuses: no such table, no permission, no credentials.
     """
 
     def admit(self, connection: Connection, *, policy: Policy, now_ms: int) -> Admission:
         """Store a connection as pending, and apply the policy by generation.
 
-        `MULTI`: beside the client's others. `SINGLE`: every connection of an older generation
-        stops being the client's, in the same step, and is returned in `replaced`; if one of a
-        newer generation is there, nothing changes and `is_superseded` is true. A connection
-        that was forgotten already stays forgotten: the call is then without effect. Admitting
-        the same connection again neither closes an open one nor moves `expires_at_ms`. Costs
-        O(connections of this client).
+        `MULTI`: beside the client's others. `SINGLE`: every connection of an older generation is
+        forgotten, in the same step, and is returned in `replaced`; if one of a newer generation
+        is there, nothing changes and `is_superseded` is true. A connection that was forgotten
+        already stays forgotten, and one that has expired already is not stored: the call is then
+        without effect. Admitting the same connection again neither closes an open one nor moves
+        `expires_at_ms`, and returns the same `replaced`, so that a caller that crashed in between
+        can still close them. Costs O(connections of this client).
 
         Raises:
             TooManyConnections: the client holds 50 unexpired connections under `MULTI`.
@@ -71,7 +88,8 @@ class ConnectionStore(Protocol):
         """Record a sign of life: the connection is open and was last seen now.
 
         `last_seen_ms` never moves backwards. Returns False, and changes nothing, if the
-        connection is unknown, forgotten or expired.
+        connection is unknown, forgotten or expired. Every call may write: who wants to write
+        seldom looks at `last_seen_ms` first.
         """
         ...
 
@@ -86,14 +104,16 @@ class ConnectionStore(Protocol):
         """Drop this connection, and nothing of the client's others; leave a tombstone.
 
         Returns whether a connection that a reader could have seen was dropped. For an id that was
-        never admitted only the tombstone is left, so that an `admit` that comes late has no effect.
+        never admitted, or has expired, only the tombstone is left, so that an `admit` that comes
+        late has no effect. Forgetting again does not prolong the tombstone.
         """
         ...
 
     def forget_unseen(self, connection_id: str, *, seen_before_ms: int, now_ms: int) -> bool:
         """Forget the connection if it was last seen before that time, in one atomic step.
 
-        A sign of life that arrives in between keeps it: then False.
+        A sign of life that arrives in between keeps it: then False. Of two callers at most one is
+        told True. An unknown or expired id gets no tombstone.
         """
         ...
 
@@ -102,7 +122,9 @@ class ConnectionStore(Protocol):
     ) -> Mapping[str, tuple[Connection, ...]]:
         """Return each client's connections, oldest generation first; one without is absent.
 
-        Costs O(clients) in round trips of 100 or more clients each.
+        Costs O(clients) in round trips of 100 or more clients each. `last_seen_ms` may lag here,
+        back to the moment of opening or admission, because a sign of life is written to one place
+        only; `get`, `read_shard` and `read_stale` show it as it is.
         """
         ...
 
@@ -111,8 +133,10 @@ class ConnectionStore(Protocol):
     ) -> Page:
         """Return the next connections of a shard, in a stable order, at most `limit`.
 
-        Read page by page, a connection that is there throughout is returned exactly once; one
-        that comes or goes meanwhile at most once. A page may be empty and still have a cursor.
+        The shards 0 to `SHARDS` - 1 divide all connections; into which of them one falls is the
+        store's choice and never changes. Read page by page, a connection that is there throughout
+        is returned exactly once; one that comes or goes meanwhile at most once. A page may be
+        empty and still have a cursor.
         """
         ...
 
@@ -127,7 +151,8 @@ class ConnectionStore(Protocol):
     ) -> Page:
         """Return connections of a shard last seen before that time, at most `limit`.
 
-        As with `read_shard`, a page may be empty and still have a cursor.
+        As with `read_shard`, a page may be empty and still have a cursor. This is a hint, and may
+        be a second old: `forget_unseen` decides.
         """
         ...
 
@@ -147,10 +172,17 @@ class JobQueue(Protocol):
         """Hand over jobs; on return every one of them is stored.
 
         Any number of jobs of any size up to the queue's limit per record: the adapter batches.
+        Each is received at least once, as it was sent, and not before its delay is over.
+
+        Args:
+            jobs: what to hand over; none is fine.
+            delay_seconds: 0 to 900, for all of them.
 
         Raises:
             QueueUnavailable: at least one job was not taken. Some may have been: jobs are
                 idempotent, so the caller fails as a whole and is tried again.
+            PayloadTooLarge: one of them is larger than a record may be; none was sent.
+            ValueError: no queue keeps this delay; none was sent.
         """
         ...
 
@@ -169,7 +201,8 @@ class Outcome(enum.Enum):
     UNAVAILABLE = "unavailable"
     """5xx, a lost or refused connection, or no answer before the deadline."""
     REFUSED = "refused"
-    """400 or 403: the id, signature, permission or stage is wrong; the same post fails again."""
+    """400, 403 or another: the id, signature, permission or stage is wrong; the same post fails
+    again."""
 
     @property
     def is_temporary(self) -> bool:
@@ -193,12 +226,19 @@ class ManagementApi(Protocol):
     ) -> Sequence[Outcome]:
         """Post every one of these, many in flight, and return the outcomes in their order.
 
-        Posts of one call to one connection go out one after the other, in order. A connection that
-        is lost before any byte of the answer is tried once more; nothing else is. A post that has
-        no answer at the deadline is `UNAVAILABLE`.
+        Posts of one call to one connection go out one after the other, in order, whatever the
+        outcome of those before. A post is sent again in one case alone: the keep-alive connection
+        to the gateway had carried an answer before, and was lost before any byte of this one, so
+        the gateway had most likely closed it between the two. A post that has no answer at the
+        deadline is `UNAVAILABLE`; it may have arrived. An id that no connection can have is
+        `REFUSED`.
+
+        Raises:
+            ConfigurationWrong: there are no credentials to sign with.
+            GatewayUnavailable: the credentials could not be refreshed.
         """
         ...
 
     async def delete_connection(self, connection_id: str) -> Outcome:
-        """Close a connection; `SENT` if it was there, `GONE` if not."""
+        """Close a connection; `SENT` if it was there, `GONE` if not. Raises as a post does."""
         ...

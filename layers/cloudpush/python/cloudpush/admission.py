@@ -1,0 +1,56 @@
+"""Let a client in: what `$connect` does with an upgrade request, before the socket is open."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cloudpush.errors import CloudpushError
+from cloudpush.model import CONNECTION_LIFETIME_MS, Connection, Eviction, Welcome
+from cloudpush.protocol import CloseCode, check_client_id
+
+if TYPE_CHECKING:
+    from cloudpush.model import Job, Policy
+    from cloudpush.ports import ConnectionStore, JobQueue
+
+
+def admit(  # noqa: PLR0913 — what the gateway told, what the deployment decided, two ports
+    client_id: str | None,
+    *,
+    connection_id: str,
+    session_id: str,
+    connected_at_ms: int,
+    policy: Policy,
+    store: ConnectionStore,
+    jobs: JobQueue,
+    now_ms: int,
+) -> Connection:
+    """Store the connection as pending, and have it greeted once its socket is open.
+
+    Nothing can be posted from here: until `$connect` has answered there is no socket, and a
+    post is answered 410. So CONNECTION is a job, which arrives after the handshake or is tried
+    until it does; and so is CLOSE for a connection that lost its place.
+
+    Raises:
+        InvalidClientId: the client id is missing or ill-formed.
+        TooManyConnections: the client holds as many as it may.
+        StoreUnavailable, QueueUnavailable: the client is not admitted.
+    """
+    connection = Connection(
+        connection_id=connection_id,
+        client_id=check_client_id(client_id),
+        session_id=session_id,
+        connected_at_ms=connected_at_ms,
+        expires_at_ms=connected_at_ms + CONNECTION_LIFETIME_MS,
+        last_seen_ms=connected_at_ms,
+    )
+    admission = store.admit(connection, policy=policy, now_ms=now_ms)
+    replaced = [connection] if admission.is_superseded else admission.replaced
+    greetings: list[Job] = [] if admission.is_superseded else [Welcome(connection=connection)]
+    evictions = [Eviction(connection=loser, close_code=CloseCode.REPLACED) for loser in replaced]
+    try:
+        jobs.send([*greetings, *evictions])
+    except CloudpushError:
+        # The handshake fails, and no `$disconnect` follows a handshake that failed.
+        store.forget(connection_id, now_ms=now_ms)
+        raise
+    return connection

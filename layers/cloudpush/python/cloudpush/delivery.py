@@ -1,0 +1,315 @@
+"""Bring envelopes to connections, and draw the consequences of what the gateway answers.
+
+The last verb on a push's way out. Every caller that posts comes here: a publisher for the first
+hundred connections, a broadcast for each page, and the jobs of the deliver queue.
+
+    outcome                     delivery                welcome                 closing
+    SENT                        confirm, if pending     confirm, if pending     delete, forget
+    GONE, and may still open    try again               try again, at once      try again
+    GONE, and was open          forget                  forget                  forget
+    THROTTLED, UNAVAILABLE      try again               try again               try again
+    TOO_LARGE, REFUSED          drop                    drop                    drop
+
+«Try again» is a job with a delay for that one connection, never for the others of its batch,
+and after `MAX_ATTEMPTS` it is given up. A connection that has still answered nothing but 410
+then, more than two minutes old, is not about to open: it is forgotten.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from cloudpush import protocol
+from cloudpush.errors import StoreUnavailable
+from cloudpush.model import YOUNG_MS, Connection, Delivery, Eviction, Welcome
+from cloudpush.ports import Outcome, Post
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from cloudpush.model import Job, Publication
+    from cloudpush.ports import ConnectionStore, JobQueue, ManagementApi
+
+MAX_ATTEMPTS: Final = 8
+"""How often one delivery is tried, over 1 + 2 + … + 64 = 127 seconds."""
+
+CONNECTIONS_PER_JOB: Final = 100
+"""At most so many connections, about 25 KB, stand in one job."""
+
+OPENING_PAUSES: Final = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64)
+"""Seconds between the posts of CONNECTION to a socket that is about to open: 1.27 in all."""
+
+POST_SECONDS: Final = 10.0
+"""How long the posts of one call may take."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlet:
+    """The ports that a push's way out needs."""
+
+    store: ConnectionStore
+    jobs: JobQueue
+    """The deliver queue: where what must be tried again waits."""
+    gateway: ManagementApi
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a batch: every connection of it stands in exactly one list."""
+
+    sent: Sequence[Connection] = ()
+    waiting: Sequence[Connection] = ()
+    """Will be tried again, by a job."""
+    gone: Sequence[Connection] = ()
+    """Closed; forgotten now."""
+    dropped: Sequence[tuple[Connection, Outcome]] = ()
+    """Given up, and why: a loss that somebody should see."""
+
+    def __add__(self, other: Report) -> Report:
+        """Return both as one."""
+        return Report(
+            sent=[*self.sent, *other.sent],
+            waiting=[*self.waiting, *other.waiting],
+            gone=[*self.gone, *other.gone],
+            dropped=[*self.dropped, *other.dropped],
+        )
+
+
+async def perform(
+    job: Job,
+    *,
+    outlet: Outlet,
+    clock: Callable[[], int],
+    pause: Callable[[float], Awaitable[object]] = asyncio.sleep,
+) -> Report:
+    """Do one job of the deliver queue.
+
+    Raises:
+        ValueError: the job is one for another queue.
+        QueueUnavailable: what must be tried again could not be kept.
+    """
+    match job:
+        case Welcome():
+            return await welcome(job, outlet=outlet, clock=clock, pause=pause)
+        case Delivery():
+            return await deliver(
+                job.publication, job.connections, attempt=job.attempt, outlet=outlet, clock=clock
+            )
+        case Eviction():
+            code = protocol.CloseCode(job.close_code)
+            return await close(
+                [job.connection], code, attempt=job.attempt, outlet=outlet, clock=clock
+            )
+        case _:
+            raise ValueError(f"not a job for deliver: {type(job).__name__}")
+
+
+async def deliver(
+    publication: Publication,
+    connections: Sequence[Connection],
+    *,
+    attempt: int = 1,
+    outlet: Outlet,
+    clock: Callable[[], int],
+    deadline_seconds: float = POST_SECONDS,
+) -> Report:
+    """Post a publication to these connections, all in flight together.
+
+    Raises:
+        QueueUnavailable: what must be tried again could not be kept.
+    """
+    envelope = protocol.UnaddressedEnvelope(publication)
+    posts = [Post(each.connection_id, envelope.address_to(each)) for each in connections]
+    outcomes = await outlet.gateway.post_to_connections(posts, deadline_seconds=deadline_seconds)
+    report = _classify(
+        connections, outcomes, attempt=attempt, may_open=_may_open(outlet.store, clock())
+    )
+    # First what must not be lost. If this fails, the whole call does, and is repeated by whoever
+    # made it: at least once. What follows is bookkeeping, and can be made up for.
+    if report.waiting:
+        outlet.jobs.send(
+            [
+                Delivery(publication=publication, connections=chunk, attempt=attempt + 1)
+                for chunk in in_chunks(report.waiting)
+            ],
+            delay_seconds=delay_seconds(attempt),
+        )
+    _keep_books(outlet.store, opened=report.sent, closed=report.gone, now_ms=clock())
+    return report
+
+
+async def welcome(
+    job: Welcome,
+    *,
+    outlet: Outlet,
+    clock: Callable[[], int],
+    pause: Callable[[float], Awaitable[object]] = asyncio.sleep,
+) -> Report:
+    """Send CONNECTION as soon as the socket is open.
+
+    The job is on its way while `$connect` still answers, and often wins. So it waits here for a
+    little more than a second, in growing steps, before it becomes a job with a delay again.
+
+    Raises:
+        QueueUnavailable: what must be tried again could not be kept.
+    """
+    post = Post(
+        job.connection.connection_id,
+        protocol.encode_connection(job.connection, now_ms=clock()),
+    )
+    [outcome] = await outlet.gateway.post_to_connections([post])
+    may_open = _may_open(outlet.store, clock())
+    for seconds in OPENING_PAUSES:
+        if outcome is not Outcome.GONE or not may_open(job.connection):
+            break
+        await pause(seconds)
+        [outcome] = await outlet.gateway.post_to_connections([post])
+    report = _classify([job.connection], [outcome], attempt=job.attempt, may_open=may_open)
+    if report.waiting:
+        outlet.jobs.send(
+            [msgspec.structs.replace(job, attempt=job.attempt + 1)],
+            delay_seconds=delay_seconds(job.attempt),
+        )
+    _keep_books(outlet.store, opened=report.sent, closed=report.gone, now_ms=clock())
+    return report
+
+
+async def close(
+    connections: Sequence[Connection],
+    code: protocol.CloseCode,
+    *,
+    attempt: int = 1,
+    outlet: Outlet,
+    clock: Callable[[], int],
+) -> Report:
+    """Tell these connections CLOSE, then delete and forget them; `sent` are those deleted.
+
+    On the last attempt a connection is deleted even if CLOSE did not get through: it must not
+    stay open for ever because its client does not read.
+
+    Raises:
+        QueueUnavailable: what must be tried again could not be kept.
+    """
+    now_ms = clock()
+    is_last = attempt >= MAX_ATTEMPTS
+    told = await outlet.gateway.post_to_connections(
+        [
+            Post(each.connection_id, protocol.encode_close(each, code, now_ms=now_ms))
+            for each in connections
+        ]
+    )
+    outcomes = await asyncio.gather(
+        *(
+            _delete(each.connection_id, outlet.gateway)
+            if outcome is Outcome.SENT or (is_last and outcome.is_temporary)
+            else _same(outcome)
+            for each, outcome in zip(connections, told, strict=True)
+        )
+    )
+    # Its place in the store may be gone already, so age alone tells whether it is still to open.
+    report = _classify(
+        connections,
+        outcomes,
+        attempt=attempt,
+        may_open=lambda each: now_ms - each.connected_at_ms < YOUNG_MS,
+    )
+    if report.waiting:
+        outlet.jobs.send(
+            [
+                Eviction(connection=each, close_code=code, attempt=attempt + 1)
+                for each in report.waiting
+            ],
+            delay_seconds=delay_seconds(attempt),
+        )
+    _keep_books(outlet.store, closed=[*report.sent, *report.gone], now_ms=clock())
+    return report
+
+
+def delay_seconds(attempt: int) -> int:
+    """Return how long a job waits after this attempt: 1, 2, 4 seconds and so on."""
+    return int(2 ** (attempt - 1))
+
+
+def in_chunks(connections: Sequence[Connection]) -> list[list[Connection]]:
+    """Divide connections into what one job holds each."""
+    return [
+        list(connections[start : start + CONNECTIONS_PER_JOB])
+        for start in range(0, len(connections), CONNECTIONS_PER_JOB)
+    ]
+
+
+def _classify(
+    connections: Sequence[Connection],
+    outcomes: Sequence[Outcome],
+    *,
+    attempt: int,
+    may_open: Callable[[Connection], bool],
+) -> Report:
+    sent: list[Connection] = []
+    waiting: list[Connection] = []
+    gone: list[Connection] = []
+    dropped: list[tuple[Connection, Outcome]] = []
+    for connection, outcome in zip(connections, outcomes, strict=True):
+        is_gone = outcome is Outcome.GONE
+        if outcome is Outcome.SENT:
+            sent.append(connection)
+        elif attempt < MAX_ATTEMPTS and (
+            outcome.is_temporary or (is_gone and may_open(connection))
+        ):
+            waiting.append(connection)
+        elif is_gone:
+            gone.append(connection)
+        else:
+            dropped.append((connection, outcome))
+    return Report(sent=sent, waiting=waiting, gone=gone, dropped=dropped)
+
+
+def _may_open(store: ConnectionStore, now_ms: int) -> Callable[[Connection], bool]:
+    """Return the test for a 410 that means «not open yet», by what the store knows by now."""
+
+    def may_open(connection: Connection) -> bool:
+        try:
+            current = store.get(connection.connection_id, now_ms=now_ms)
+        except StoreUnavailable:
+            return connection.is_young(now_ms)
+        # Unknown by now: `$disconnect` came in between, and there is nothing to wait for.
+        return current is not None and current.is_young(now_ms)
+
+    return may_open
+
+
+def _keep_books(
+    store: ConnectionStore,
+    *,
+    opened: Sequence[Connection] = (),
+    closed: Sequence[Connection] = (),
+    now_ms: int,
+) -> None:
+    """Record what the posts taught; the next post or frame teaches it again if this fails.
+
+    So a store that does not answer is no reason to repeat what has been delivered.
+    """
+    try:
+        for connection in opened:
+            if not connection.is_open:
+                store.confirm(connection.connection_id, now_ms=now_ms)
+        for connection in closed:
+            store.forget(connection.connection_id, now_ms=now_ms)
+    except StoreUnavailable:
+        _log.warning("outcomes of posts could not be recorded", exc_info=True)
+
+
+async def _delete(connection_id: str, gateway: ManagementApi) -> Outcome:
+    outcome = await gateway.delete_connection(connection_id)
+    return Outcome.SENT if outcome is Outcome.GONE else outcome  # closed meanwhile: as wanted
+
+
+async def _same(outcome: Outcome) -> Outcome:
+    return outcome

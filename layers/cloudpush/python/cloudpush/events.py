@@ -1,0 +1,129 @@
+"""What Lambda hands in, read into types: only what we use, and tolerant of more.
+
+The shapes are API Gateway's for WebSocket APIs (developer guide,
+«apigateway-websocket-api-integration-requests») and SQS's (Lambda guide, «with-sqs»). An event
+that lacks what we use is no client's fault: it raises `msgspec.ValidationError`, and the
+invocation fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import msgspec
+
+Event = Mapping[str, Any]
+"""Lambda's event, as its runtime decoded it."""
+
+
+class LambdaContext(Protocol):
+    """What we use of Lambda's context."""
+
+    @property
+    def aws_request_id(self) -> str:
+        """The invocation's id."""
+        ...
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return how long the invocation has still to live."""
+        ...
+
+
+class Handshake(msgspec.Struct, frozen=True, kw_only=True):
+    """A `$connect` event."""
+
+    connection_id: str
+    connected_at_ms: int
+    client_id: str | None
+    """The query's `channelId`; of several the last. As it came: nobody has checked it."""
+    request_id: str
+
+
+class Frame(msgspec.Struct, frozen=True, kw_only=True):
+    """A `$default` event."""
+
+    connection_id: str
+    text: str | None
+    """The message as it came."""
+    request_id: str
+
+
+class Farewell(msgspec.Struct, frozen=True, kw_only=True):
+    """A `$disconnect` event."""
+
+    connection_id: str
+    request_id: str
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A record of an SQS event."""
+
+    message_id: str
+    """SQS's own id, by which a failure is reported."""
+    body: str
+
+
+class _WebSocketContext(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    connection_id: str
+    connected_at: int
+    request_id: str
+
+
+class _WebSocketEvent(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    request_context: _WebSocketContext
+    query_string_parameters: dict[str, str] | None = None
+    """Absent without a query string."""
+    body: str | None = None
+
+
+class _SqsEvent(msgspec.Struct, frozen=True, kw_only=True):
+    records: list[Record] = msgspec.field(name="Records")
+
+
+class _HttpContext(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    request_id: str
+
+
+class _HttpEvent(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    request_context: _HttpContext
+
+
+def read_handshake(event: Event) -> Handshake:
+    """Read a `$connect` event."""
+    found = msgspec.convert(event, _WebSocketEvent)
+    return Handshake(
+        connection_id=found.request_context.connection_id,
+        connected_at_ms=found.request_context.connected_at,
+        client_id=(found.query_string_parameters or {}).get("channelId"),
+        request_id=found.request_context.request_id,
+    )
+
+
+def read_frame(event: Event) -> Frame:
+    """Read a `$default` event."""
+    found = msgspec.convert(event, _WebSocketEvent)
+    return Frame(
+        connection_id=found.request_context.connection_id,
+        text=found.body,
+        request_id=found.request_context.request_id,
+    )
+
+
+def read_farewell(event: Event) -> Farewell:
+    """Read a `$disconnect` event."""
+    found = msgspec.convert(event, _WebSocketEvent)
+    return Farewell(
+        connection_id=found.request_context.connection_id,
+        request_id=found.request_context.request_id,
+    )
+
+
+def read_records(event: Event) -> list[Record]:
+    """Read an SQS event."""
+    return msgspec.convert(event, _SqsEvent).records
+
+
+def read_http_request_id(event: Event) -> str:
+    """Return the request id of an HTTP API's event, payload format 2.0."""
+    return msgspec.convert(event, _HttpEvent).request_context.request_id

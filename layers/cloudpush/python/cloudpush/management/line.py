@@ -1,0 +1,159 @@
+"""One HTTP/1.1 keep-alive connection to the gateway, as an asyncio protocol.
+
+A line has at most one exchange at a time: no pipelining, because a server may answer the first
+of several requests and close, and nobody then knows which of the others it has acted on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import TYPE_CHECKING, Final, Protocol, cast
+
+from cloudpush.management.answer import AnswerGarbled, AnswerReader
+
+if TYPE_CHECKING:
+    from cloudpush.management.answer import Answer
+
+_BUFFER_BYTES: Final = 4096
+"""A typical answer has 300 bytes. asyncio's other kind of protocol allocates 256 KB a read."""
+
+_UNACKNOWLEDGED_MS: Final = 5_000
+"""How long the kernel waits for the acknowledgement of what was written.
+
+An address translator that forgot a line swallows what is sent on it, without an answer: after
+an environment was frozen, for one. TCP itself would try for a quarter of an hour."""
+
+
+class ExchangeOwner(Protocol):
+    """Who asked for an exchange, and is told what came of it."""
+
+    def finish(self, exchange: Exchange, answer: Answer | str) -> None:
+        """Take the answer, or the reason why there is none."""
+        ...
+
+
+class Exchange:
+    """One request that waits for a line, or for its answer on one."""
+
+    __slots__ = (
+        "body",
+        "connection_id",
+        "follower",
+        "index",
+        "is_abandoned",
+        "line",
+        "method",
+        "owner",
+    )
+
+    def __init__(
+        self, owner: ExchangeOwner, index: int, method: str, connection_id: str, body: bytes
+    ) -> None:
+        self.owner = owner
+        self.index = index
+        self.method = method
+        self.connection_id = connection_id
+        self.body = body
+        self.follower: Exchange | None = None
+        """What must not go out before this one is finished."""
+        self.line: Line | None = None
+        """Where it is under way."""
+        self.is_abandoned = False
+        """Nobody waits for it any more; it must not be started."""
+
+
+class LineOwner(Protocol):
+    """What a line reports to."""
+
+    def opened(self, line: Line) -> None:
+        """The line can be used."""
+        ...
+
+    def answered(self, line: Line, answer: Answer) -> None:
+        """The answer to `line.exchange` is whole."""
+        ...
+
+    def lost(self, line: Line) -> None:
+        """The line is closed, by whomever; `line.exchange` has no answer if it is set."""
+        ...
+
+
+class Line(asyncio.BufferedProtocol):
+    """A connection from `opened` to `lost`; its owner sets `exchange` by `start`."""
+
+    def __init__(self, owner: LineOwner) -> None:
+        self._owner = owner
+        self._reader = AnswerReader()
+        self._buffer = memoryview(bytearray(_BUFFER_BYTES))
+        self._transport: asyncio.Transport | None = None
+        self.exchange: Exchange | None = None
+        self.is_open = False
+        self.has_answered = False
+        """It carried an exchange before: the server may have closed it since, unseen."""
+        self.has_heard = False
+        """A byte came since the exchange was started: the server has taken the request."""
+        self.idle_since_ms = 0
+        self.fault = "the server closed the line"
+
+    def start(self, exchange: Exchange, request: bytes) -> None:
+        """Send a request; the owner hears `answered` or `lost`."""
+        self.exchange = exchange
+        self.has_heard = False
+        exchange.line = self
+        cast("asyncio.Transport", self._transport).write(request)
+
+    def abort(self, fault: str) -> None:
+        """Close at once; the owner hears `lost` in a later turn of the loop."""
+        self.fault = fault
+        self.is_open = False
+        if self._transport is not None:
+            self._transport.abort()
+
+    def has_unsent(self) -> bool:
+        """Tell whether the answer overtook its own request."""
+        return cast("asyncio.Transport", self._transport).get_write_buffer_size() > 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the transport: TCP is connected and TLS agreed."""
+        self._transport = cast("asyncio.Transport", transport)
+        self.is_open = True
+        raw: socket.socket | None = transport.get_extra_info("socket")
+        if raw is not None and hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux
+            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNACKNOWLEDGED_MS)
+        self._owner.opened(self)
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Lend the transport a buffer to read into."""
+        del sizehint
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Take what was read into the buffer."""
+        self.has_heard = True
+        if self.exchange is None:
+            # Nothing was asked: a 408 for an idle line, or something worse.
+            self.abort("bytes that nobody asked for")
+            return
+        try:
+            answer = self._reader.feed(bytes(self._buffer[:nbytes]))
+        except AnswerGarbled as error:
+            self.abort(f"garbled answer: {error}")
+            return
+        if answer is not None:
+            self.has_answered = True
+            self._owner.answered(self, answer)
+
+    def eof_received(self) -> None:
+        """Take the end of the stream; the transport then closes itself."""
+        self.is_open = False
+        answer = self._reader.end()
+        if answer is not None and self.exchange is not None:
+            self._owner.answered(self, answer)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Report the end, whoever caused it."""
+        self.is_open = False
+        if exc is not None:
+            self.fault = f"{type(exc).__name__}: {exc}"
+        self._owner.lost(self)

@@ -1,0 +1,146 @@
+"""Answer a client: what `$default` does with a text message."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from cloudpush import protocol, publishing
+from cloudpush.delivery import Report
+from cloudpush.errors import CloudpushError, InvalidMessage, NoTarget, NotConnected, Unsupported
+from cloudpush.model import Publication, Trigger
+from cloudpush.protocol import MsgType
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cloudpush.delivery import Outlet
+    from cloudpush.model import Connection
+    from cloudpush.ports import ConnectionStore
+    from cloudpush.protocol import Inbound
+
+SIGNS_PER_LIMIT: Final = 3
+"""A sign of life is written at most so often within the stale limit, not for every frame."""
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What a text led to."""
+
+    envelope: bytes | None = None
+    """For the sender; None where the protocol has no answer."""
+    report: Report | None = None
+    """Of the posts that it caused."""
+
+
+async def receive(
+    text: str | None,
+    *,
+    connection_id: str,
+    message_id: str,
+    stale_after_ms: int,
+    outlet: Outlet,
+    clock: Callable[[], int],
+) -> Answer:
+    """Take a text from a connection, and do what it says.
+
+    Whatever the text is, it is a sign of life; so that comes first.
+
+    Args:
+        text: the message as it came.
+        connection_id: who sent it.
+        message_id: ours, for the case that it becomes a publication.
+        stale_after_ms: the stale limit; 0 is off.
+        outlet: the way out of what it publishes.
+        clock: milliseconds since the epoch.
+
+    Raises:
+        NotConnected: the connection is unknown, forgotten or expired; nothing revives it.
+        ClientError: the text is not what the protocol allows. As with every error from here, its
+            `message_id` is the sender's, if it has one.
+    """
+    try:
+        sender = _hear(connection_id, stale_after_ms, outlet.store, clock())
+    except CloudpushError as error:
+        error.message_id = protocol.message_id_of(text)
+        raise
+    inbound = protocol.decode(text)
+    try:
+        return await _act(inbound, sender, message_id=message_id, outlet=outlet, clock=clock)
+    except CloudpushError as error:
+        error.message_id = inbound.message_id
+        raise
+
+
+def _hear(
+    connection_id: str, stale_after_ms: int, store: ConnectionStore, now_ms: int
+) -> Connection:
+    """Return who sent it, and record the sign of life if the last one is old enough."""
+    connection = store.get(connection_id, now_ms=now_ms)
+    if connection is None:
+        raise NotConnected("this connection is closed")
+    is_due = stale_after_ms and (
+        now_ms - connection.last_seen_ms >= stale_after_ms / SIGNS_PER_LIMIT
+    )
+    is_alive = True
+    if is_due or not connection.is_open:
+        is_alive = store.touch(connection_id, now_ms=now_ms)
+    if not is_alive:
+        raise NotConnected("this connection is closed")
+    return connection
+
+
+async def _act(
+    inbound: Inbound,
+    sender: Connection,
+    *,
+    message_id: str,
+    outlet: Outlet,
+    clock: Callable[[], int],
+) -> Answer:
+    match inbound.msg_type:
+        case MsgType.HEARTBEAT:
+            return Answer(
+                envelope=protocol.encode_heartbeat_ack(
+                    sender, message_id=inbound.message_id, now_ms=clock()
+                )
+            )
+        case MsgType.BUSINESS:
+            return await _publish(
+                inbound, sender, message_id=message_id, outlet=outlet, clock=clock
+            )
+        case MsgType.BUSINESS_ACK:
+            # A receipt. Nothing waits for one yet, and an answer to an answer would have no end.
+            return Answer()
+        case reserved if reserved.is_reserved:
+            raise Unsupported(f"msgType {int(reserved)} is reserved and not built yet")
+        case other:
+            raise InvalidMessage(f"msgType {int(other)} is sent by the service alone")
+
+
+async def _publish(
+    inbound: Inbound,
+    sender: Connection,
+    *,
+    message_id: str,
+    outlet: Outlet,
+    clock: Callable[[], int],
+) -> Answer:
+    if not inbound.targets:
+        raise NoTarget("to must be a client id, or a list of them")
+    if inbound.msg is None:
+        raise InvalidMessage("msg is required: an object")
+    publication = Publication(
+        message_id=message_id,
+        trigger=Trigger.WEBSOCKET,
+        sender=sender.client_id,
+        msg=inbound.msg,
+        accepted_at_ms=clock(),
+    )
+    published = await publishing.publish(publication, inbound.targets, outlet=outlet, clock=clock)
+    return Answer(
+        envelope=protocol.encode_business_ack(
+            sender, message_id=inbound.message_id, missing=published.missing, now_ms=clock()
+        ),
+        report=published.report,
+    )

@@ -1,0 +1,1 @@
+"""Where jobs wait: adapters of the `JobQueue` port."""

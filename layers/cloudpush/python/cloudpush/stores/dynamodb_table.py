@@ -1,0 +1,213 @@
+"""The calls of DynamoDB that the store uses; what each raises is in `dynamodb_errors`."""
+
+from __future__ import annotations
+
+import re
+import time
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import botocore.session
+from botocore.config import Config
+
+from cloudpush.errors import StoreUnavailable
+from cloudpush.stores.dynamodb_errors import translated_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import PutTypeDef, TransactWriteItemTypeDef
+
+    from cloudpush.stores.dynamodb_items import Item
+
+KEYS_PER_BATCH: Final = 100
+"""The limit of BatchGetItem."""
+
+ATTEMPTS: Final = 8
+"""How often a batch with unprocessed keys, or a lost race, is tried before the store counts as
+unavailable: with the pauses between them about 1.3 s."""
+
+FIRST_PAUSE_SECONDS: Final = 0.01
+
+_NO_NAMES: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+def client_from_environment() -> DynamoDBClient:
+    """Make a client of botocore with bounded waits; region, credentials, endpoint as anywhere.
+
+    Three attempts of at most 3 s; the pool serves the threads of one function.
+    """
+    client = botocore.session.get_session().create_client(
+        "dynamodb",
+        config=Config(
+            connect_timeout=1,
+            read_timeout=3,
+            retries={"mode": "standard", "total_max_attempts": 3},
+            tcp_keepalive=True,
+        ),
+    )
+    return cast("DynamoDBClient", client)
+
+
+def pauses(spread_by: int) -> Iterator[float]:
+    """Yield the seconds to wait before each further attempt: doubling, 10 ms to 0.64 s.
+
+    Two that collide don't wait alike: each is stretched by a factor from 0.5 to 1.5, chosen by
+    `spread_by`, which is theirs alone.
+    """
+    factor = 0.5 + spread_by % 256 / 256
+    for attempt in range(ATTEMPTS - 1):
+        yield factor * FIRST_PAUSE_SECONDS * 2**attempt
+
+
+class Table:
+    """One table. `sleep` is `time.sleep`, save where a test counts the pauses."""
+
+    def __init__(
+        self,
+        client: DynamoDBClient,
+        name: str,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._client = client
+        self._name = name
+        self.sleep = sleep
+
+    def get(self, key: Item) -> Item | None:
+        """Return one item, or None."""
+        with translated_errors():
+            answer = self._client.get_item(TableName=self._name, Key=key, ConsistentRead=True)
+        return answer.get("Item")
+
+    def get_many(self, keys: Sequence[Item]) -> list[Item]:
+        """Return those of these items that exist, in any order; the keys must differ."""
+        found: list[Item] = []
+        for start in range(0, len(keys), KEYS_PER_BATCH):
+            found += self._get_batch(keys[start : start + KEYS_PER_BATCH])
+        return found
+
+    def _get_batch(self, keys: Sequence[Item]) -> list[Item]:
+        found: list[Item] = []
+        for pause in [*pauses(len(keys)), None]:
+            with translated_errors():
+                answer = self._client.batch_get_item(
+                    RequestItems={self._name: {"Keys": keys, "ConsistentRead": True}}
+                )
+            found += answer["Responses"].get(self._name, [])
+            keys = cast(
+                "Sequence[Item]",
+                answer.get("UnprocessedKeys", {}).get(self._name, {"Keys": []})["Keys"],
+            )
+            if not keys:
+                return found
+            if pause is not None:
+                self.sleep(pause)
+        raise StoreUnavailable(f"DynamoDB: {len(keys)} keys remain unprocessed")
+
+    def put(self, item: Item, *, condition: str, values: Item) -> None:
+        """Write one item if the condition holds for the one that is there."""
+        with translated_errors():
+            self._client.put_item(
+                TableName=self._name,
+                Item=item,
+                ConditionExpression=condition,
+                ExpressionAttributeNames=names_in(condition),
+                ExpressionAttributeValues=values,
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+
+    def update(self, key: Item, *, update: str, condition: str, values: Item) -> None:
+        """Change one item if the condition holds for it."""
+        with translated_errors():
+            self._client.update_item(
+                TableName=self._name,
+                Key=key,
+                UpdateExpression=update,
+                ConditionExpression=condition,
+                ExpressionAttributeNames=names_in(update, condition),
+                ExpressionAttributeValues=values,
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+
+    def query(
+        self,
+        partition: str,
+        *,
+        after: str | None,
+        limit: int,
+        condition: str,
+        values: Item,
+        is_consistent: bool,
+    ) -> tuple[list[Item], str | None]:
+        """Read at most `limit` items of a partition in order, and return those that fit.
+
+        The second value is the sort key to go on after, or None at the end.
+        """
+        more: dict[str, Any] = {}
+        if after is not None:
+            more["ExclusiveStartKey"] = {"pk": {"S": partition}, "sk": {"S": after}}
+        with translated_errors():
+            answer = self._client.query(
+                TableName=self._name,
+                KeyConditionExpression="#pk = :partition",
+                FilterExpression=condition,
+                ExpressionAttributeNames=names_in("#pk", condition),
+                ExpressionAttributeValues={":partition": {"S": partition}, **values},
+                Limit=limit,
+                ConsistentRead=is_consistent,
+                **more,
+            )
+        last = answer.get("LastEvaluatedKey")
+        return answer["Items"], cast("str", last["sk"].get("S")) if last else None
+
+    def write_together(self, writes: Sequence[TransactWriteItemTypeDef]) -> None:
+        """Make all of these writes or none; see `put_part` and `update_part`."""
+        with translated_errors():
+            self._client.transact_write_items(TransactItems=writes)
+
+    def put_part(
+        self, item: Item, *, condition: str | None = None, values: Item | None = None
+    ) -> TransactWriteItemTypeDef:
+        """Return a write of one item, as part of a transaction."""
+        put: PutTypeDef = {"TableName": self._name, "Item": item}
+        if condition is not None:
+            put["ConditionExpression"] = condition
+            put["ExpressionAttributeNames"] = names_in(condition)
+        if values is not None:  # an empty map is refused
+            put["ExpressionAttributeValues"] = values
+        return {"Put": put}
+
+    def update_part(
+        self,
+        key: Item,
+        *,
+        update: str,
+        condition: str,
+        values: Item,
+        names: Mapping[str, str] = _NO_NAMES,
+    ) -> TransactWriteItemTypeDef:
+        """Return a change of one item, as part of a transaction.
+
+        `names` says what a placeholder stands for, where that is not its own word.
+        """
+        return {
+            "Update": {
+                "TableName": self._name,
+                "Key": key,
+                "UpdateExpression": update,
+                "ConditionExpression": condition,
+                "ExpressionAttributeNames": {**names_in(update, condition), **names},
+                "ExpressionAttributeValues": values,
+            }
+        }
+
+
+def names_in(*expressions: str) -> dict[str, str]:
+    """Return the placeholders of expressions: `#word` stands for the attribute `word`.
+
+    All names go through placeholders, because `ttl` and others are reserved words.
+    """
+    words: list[str] = re.findall(r"#(\w+)", " ".join(expressions))
+    return {f"#{word}": word for word in words}

@@ -1,0 +1,318 @@
+"""The connection store on Redis 7 or later, or Valkey, alone or as a cluster.
+
+    {prefix}connection:{CONNECTION_ID}   string   the pointer: whose connection it is
+    {prefix}{SHARD}:client:CLIENT_ID     hash     connection id -> the connection as JSON: the truth
+    {prefix}{SHARD}:connections          zset     all connections of the shard, by expiry
+    {prefix}{SHARD}:tombstones           zset     the forgotten ones, by when the tombstone lapses
+
+Braces around `SHARD` and `CONNECTION_ID` stand in the key itself: they are hash tags. The shard
+is that of the client id, so that one script changes a client, its shard and its tombstones in one
+step, in one slot. The pointer lies in another slot: it is written first, and only once, so it
+needs no common step with the rest. Its price is a round trip: `resolve` takes one for 500 clients,
+everything else two. Every key expires by itself.
+"""
+
+from __future__ import annotations
+
+import pathlib
+from typing import TYPE_CHECKING, Final, cast
+
+import msgspec
+
+from cloudpush.errors import TooManyConnections
+from cloudpush.model import (
+    MAX_CONNECTIONS_PER_CLIENT,
+    TOMBSTONE_LIFETIME_MS,
+    Connection,
+    Policy,
+    shard_of,
+)
+from cloudpush.ports import Admission, Page
+from cloudpush.stores.redis_client import client_from_url, translated_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from cloudpush.stores.redis_client import Client
+
+CLIENTS_PER_PIPELINE: Final = 500
+"""How many clients `resolve` looks up in one round trip: about 100 KB of answers."""
+
+_POINTER_TO_CLIENT: Final = "client:"
+_POINTER_TO_NOTHING: Final = "gone:"
+
+_LUA: Final = pathlib.Path(__file__).parent / "lua"
+# With this line the server holds a script to the slot of its keys, and refuses it as a whole, not
+# in the middle, when memory is full.
+_SHEBANG: Final = "#!lua\n"
+
+
+class RedisConnectionStore:
+    """`ports.ConnectionStore` on a Redis client that was made with `decode_responses=True`.
+
+    `prefix` stands before every key, so that several deployments can share a server.
+    """
+
+    def __init__(self, client: Client, *, prefix: str = "cloudpush:") -> None:
+        self._client = client
+        self._prefix = prefix
+        prelude = _SHEBANG + (_LUA / "prelude.lua").read_text()
+        self._register = client.register_script(_SHEBANG + (_LUA / "register.lua").read_text())
+        self._admit, self._touch, self._confirm, self._forget, self._forget_unseen = (
+            client.register_script(prelude + (_LUA / f"{name}.lua").read_text())
+            for name in ("admit", "touch", "confirm", "forget", "forget_unseen")
+        )
+
+    @classmethod
+    def from_url(cls, url: str, *, prefix: str = "cloudpush:") -> RedisConnectionStore:
+        """Make a store for `redis://`, `rediss://` or `unix://`; it connects when first used.
+
+        Raises:
+            ConfigurationWrong: the URL is none of these.
+        """
+        return cls(client_from_url(url), prefix=prefix)
+
+    def close(self) -> None:
+        """Close the sockets. The store may be used again: it connects anew."""
+        self._client.close()
+
+    def admit(self, connection: Connection, *, policy: Policy, now_ms: int) -> Admission:
+        """See `ports.ConnectionStore.admit`."""
+        if connection.expires_at_ms <= now_ms:
+            return Admission()
+        connection = msgspec.structs.replace(connection, is_open=False)
+        pointer = self._point(
+            connection.connection_id,
+            f"{_POINTER_TO_CLIENT}{connection.client_id}",
+            # It outlives the last tombstone that this connection can leave.
+            expires_at_ms=connection.expires_at_ms + TOMBSTONE_LIFETIME_MS,
+            now_ms=now_ms,
+        )
+        if pointer.startswith(_POINTER_TO_NOTHING):
+            return Admission()
+        with translated_errors():
+            answer = self._admit(
+                keys=self._keys(connection.client_id),
+                args=[
+                    msgspec.json.encode(connection),
+                    policy.value,
+                    now_ms,
+                    MAX_CONNECTIONS_PER_CLIENT,
+                    now_ms + TOMBSTONE_LIFETIME_MS,
+                ],
+            )
+        verdict, *replaced = cast("list[str]", answer)
+        if verdict == "too_many":
+            raise TooManyConnections(connection.client_id)
+        return Admission(
+            replaced=_by_generation(_decoded(text) for text in replaced),
+            is_superseded=verdict == "superseded",
+        )
+
+    def get(self, connection_id: str, *, now_ms: int) -> Connection | None:
+        """See `ports.ConnectionStore.get`."""
+        client_id = self._client_of(connection_id)
+        if client_id is None:
+            return None
+        with translated_errors():
+            text = self._client.hget(self._client_key(client_id), connection_id)
+        found = _decoded(text) if text is not None else None
+        return found if found is not None and found.expires_at_ms > now_ms else None
+
+    def touch(self, connection_id: str, *, now_ms: int) -> bool:
+        """See `ports.ConnectionStore.touch`."""
+        client_id = self._client_of(connection_id)
+        if client_id is None:
+            return False
+        with translated_errors():
+            return bool(self._touch(keys=self._keys(client_id), args=[connection_id, now_ms]))
+
+    def confirm(self, connection_id: str, *, now_ms: int) -> bool:
+        """See `ports.ConnectionStore.confirm`."""
+        client_id = self._client_of(connection_id)
+        if client_id is None:
+            return False
+        with translated_errors():
+            return bool(self._confirm(keys=self._keys(client_id), args=[connection_id, now_ms]))
+
+    def forget(self, connection_id: str, *, now_ms: int) -> bool:
+        """See `ports.ConnectionStore.forget`."""
+        lapses_at_ms = now_ms + TOMBSTONE_LIFETIME_MS
+        # If the pointer says nothing yet, it becomes the tombstone: an admit that comes late, or
+        # is between its two steps, finds it there or in the client's shard.
+        client_id = _client_in(
+            self._point(
+                connection_id,
+                f"{_POINTER_TO_NOTHING}{lapses_at_ms}",
+                expires_at_ms=lapses_at_ms,
+                now_ms=now_ms,
+            )
+        )
+        if client_id is None:
+            return False
+        with translated_errors():
+            return bool(
+                self._forget(
+                    keys=self._keys(client_id),
+                    args=[connection_id, client_id, now_ms, lapses_at_ms],
+                )
+            )
+
+    def forget_unseen(self, connection_id: str, *, seen_before_ms: int, now_ms: int) -> bool:
+        """See `ports.ConnectionStore.forget_unseen`."""
+        client_id = self._client_of(connection_id)
+        if client_id is None:
+            return False
+        lapses_at_ms = now_ms + TOMBSTONE_LIFETIME_MS
+        with translated_errors():
+            return bool(
+                self._forget_unseen(
+                    keys=self._keys(client_id),
+                    args=[connection_id, client_id, now_ms, lapses_at_ms, seen_before_ms],
+                )
+            )
+
+    def resolve(
+        self, client_ids: Iterable[str], *, now_ms: int
+    ) -> Mapping[str, tuple[Connection, ...]]:
+        """See `ports.ConnectionStore.resolve`."""
+        wanted = list(dict.fromkeys(client_ids))
+        found: dict[str, tuple[Connection, ...]] = {}
+        for start in range(0, len(wanted), CLIENTS_PER_PIPELINE):
+            part = wanted[start : start + CLIENTS_PER_PIPELINE]
+            for client_id, texts in zip(part, self._values_of(part), strict=True):
+                held = _by_generation(
+                    connection
+                    for connection in map(_decoded, texts)
+                    if connection.expires_at_ms > now_ms
+                )
+                if held:
+                    found[client_id] = held
+        return found
+
+    def read_shard(
+        self, shard: int, *, cursor: str | None = None, limit: int = 500, now_ms: int
+    ) -> Page:
+        """See `ports.ConnectionStore.read_shard`."""
+        members = self._members_after(shard, cursor, limit=limit, now_ms=now_ms)
+        rows = self._rows_of([member for _, member in members])
+        last = members[-1] if len(members) == limit else None
+        return Page(
+            connections=tuple(row for row in rows if row.expires_at_ms > now_ms),
+            cursor=f"{last[0]} {last[1]}" if last else None,
+        )
+
+    def read_stale(
+        self,
+        shard: int,
+        *,
+        seen_before_ms: int,
+        cursor: str | None = None,
+        limit: int = 500,
+        now_ms: int,
+    ) -> Page:
+        """See `ports.ConnectionStore.read_stale`. It reads the whole shard to find them."""
+        page = self.read_shard(shard, cursor=cursor, limit=limit, now_ms=now_ms)
+        return Page(
+            connections=tuple(row for row in page.connections if row.last_seen_ms < seen_before_ms),
+            cursor=page.cursor,
+        )
+
+    def ping(self) -> None:
+        """See `ports.ConnectionStore.ping`."""
+        with translated_errors():
+            self._client.ping()
+
+    def _client_key(self, client_id: str) -> str:
+        return f"{self._prefix}{{{shard_of(client_id):03}}}:client:{client_id}"
+
+    def _shard_key(self, shard: int) -> str:
+        return f"{self._prefix}{{{shard:03}}}:connections"
+
+    def _keys(self, client_id: str) -> list[str]:
+        """Return KEYS as the scripts name them (prelude.lua)."""
+        shard = shard_of(client_id)
+        return [
+            self._client_key(client_id),
+            self._shard_key(shard),
+            f"{self._prefix}{{{shard:03}}}:tombstones",
+        ]
+
+    def _pointer_key(self, connection_id: str) -> str:
+        return f"{self._prefix}connection:{{{connection_id}}}"
+
+    def _point(self, connection_id: str, pointer: str, *, expires_at_ms: int, now_ms: int) -> str:
+        """Write the pointer unless there is one; return the one that holds."""
+        with translated_errors():
+            answer = self._register(
+                keys=[self._pointer_key(connection_id)], args=[pointer, expires_at_ms, now_ms]
+            )
+        return cast("str", answer)
+
+    def _client_of(self, connection_id: str) -> str | None:
+        with translated_errors():
+            pointer = self._client.get(self._pointer_key(connection_id))
+        return _client_in(pointer) if pointer is not None else None
+
+    def _values_of(self, client_ids: Sequence[str]) -> list[list[str]]:
+        with translated_errors(), self._client.pipeline(transaction=False) as pipeline:
+            for client_id in client_ids:
+                pipeline.hvals(self._client_key(client_id))
+            return pipeline.execute()
+
+    def _members_after(
+        self, shard: int, cursor: str | None, *, limit: int, now_ms: int
+    ) -> list[tuple[int, str]]:
+        """Return (score, member) in the order of the set: by expiry, ties by their bytes.
+
+        Both are fixed for a connection's life, so those that come and go shift no other.
+        """
+        key = self._shard_key(shard)
+        score, last = _cursor_parts(cursor)
+        with translated_errors(), self._client.pipeline(transaction=False) as pipeline:
+            pipeline.zrange(key, score, str(score), byscore=True, withscores=True)
+            pipeline.zrange(
+                key,
+                f"({max(score, now_ms)}",
+                "+inf",
+                byscore=True,
+                withscores=True,
+                offset=0,
+                num=limit,
+            )
+            ties, rest = pipeline.execute()
+        members = [(int(at), str(member)) for member, at in [*ties, *rest]]
+        return [(at, member) for at, member in members if (at, member) > (score, last)][:limit]
+
+    def _rows_of(self, members: Sequence[str]) -> list[Connection]:
+        """Return the rows of those members that still have one, in order."""
+        if not members:
+            return []
+        with translated_errors(), self._client.pipeline(transaction=False) as pipeline:
+            for member in members:
+                connection_id, _, client_id = member.partition(" ")
+                pipeline.hget(self._client_key(client_id), connection_id)
+            texts = pipeline.execute()
+        return [_decoded(text) for text in texts if text is not None]
+
+
+def _decoded(text: str) -> Connection:
+    return msgspec.json.decode(text, type=Connection)
+
+
+def _by_generation(connections: Iterable[Connection]) -> tuple[Connection, ...]:
+    return tuple(sorted(connections, key=lambda connection: connection.generation))
+
+
+def _client_in(pointer: str) -> str | None:
+    """Return the client id that a pointer names, or None if it is a tombstone."""
+    if not pointer.startswith(_POINTER_TO_CLIENT):
+        return None
+    return pointer.removeprefix(_POINTER_TO_CLIENT)
+
+
+def _cursor_parts(cursor: str | None) -> tuple[int, str]:
+    if cursor is None:
+        return 0, ""
+    score, _, member = cursor.partition(" ")
+    return int(score), member

@@ -1,0 +1,163 @@
+"""The part of redis-py that the store uses, with its timeouts, its errors and its types.
+
+redis-py leaves parts of its signatures unannotated, so what the store calls is stated here once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self, cast
+
+from redis import exceptions
+from redis.backoff import ExponentialBackoff
+from redis.client import Redis
+from redis.retry import Retry
+
+from cloudpush.errors import ConfigurationWrong, ServiceError, StoreUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+
+CONNECT_TIMEOUT_SECONDS: Final = 1.0
+SOCKET_TIMEOUT_SECONDS: Final = 2.0
+RETRIES: Final = 2
+"""After a lost connection or a timeout. redis-py's own defaults (5 s, ten times) would outlast a
+function; with these a server that never answers costs 6 s."""
+
+
+class Script(Protocol):
+    """A Lua script."""
+
+    def __call__(self, keys: Sequence[str], args: Sequence[str | bytes | int]) -> object:
+        """Run it by EVALSHA; load it first where the server does not know it."""
+        ...
+
+
+class Pipeline(Protocol):
+    """Several commands in one round trip, each on its own."""
+
+    def hget(self, name: str, key: str) -> object:
+        """HGET; the answer comes from `execute`."""
+        ...
+
+    def hvals(self, name: str) -> object:
+        """HVALS; the answer comes from `execute`."""
+        ...
+
+    def zrange(self, name: str, start: str | int, end: str, **options: bool | int) -> object:
+        """ZRANGE; the answer comes from `execute`: pairs of member and score."""
+        ...
+
+    def execute(self) -> list[Any]:
+        """Send all of them, and return their answers in order."""
+        ...
+
+    def __enter__(self) -> Self:
+        """Begin; leaving resets it."""
+        ...
+
+    def __exit__(self, *exc: object) -> None:
+        """Give the connection back."""
+        ...
+
+
+class Client(Protocol):
+    """`redis.Redis` or `redis.RedisCluster`, made with `decode_responses=True`."""
+
+    def close(self) -> None:
+        """Close the sockets."""
+        ...
+
+    def get(self, name: str) -> str | None:
+        """GET."""
+        ...
+
+    def hget(self, name: str, key: str) -> str | None:
+        """HGET."""
+        ...
+
+    def ping(self) -> object:
+        """PING."""
+        ...
+
+    def pipeline(self, *, transaction: bool) -> Pipeline:
+        """Collect commands."""
+        ...
+
+    def register_script(self, script: str) -> Script:
+        """Prepare a script; nothing is sent yet."""
+        ...
+
+
+def client_from_url(url: str) -> Client:
+    """Make a client for `redis://`, `rediss://` or `unix://`; it connects when first used.
+
+    Raises:
+        ConfigurationWrong: the URL is none of these.
+    """
+    try:
+        client = Redis.from_url(  # pyright: ignore[reportUnknownMemberType] — untyped **kwargs
+            url,
+            decode_responses=True,
+            socket_connect_timeout=CONNECT_TIMEOUT_SECONDS,
+            socket_timeout=SOCKET_TIMEOUT_SECONDS,
+            retry=Retry(ExponentialBackoff(cap=0.1, base=0.02), RETRIES),
+        )
+    except ValueError as error:
+        raise ConfigurationWrong(f"the URL of Redis: {error}") from error
+    return cast("Client", client)
+
+
+# The first class that fits decides, so subclasses stand before their parents.
+_MEANINGS: Final[tuple[tuple[type[Exception], type[ServiceError]], ...]] = (
+    (exceptions.AuthenticationError, ConfigurationWrong),
+    (exceptions.AuthorizationError, ConfigurationWrong),
+    (exceptions.ConnectionError, StoreUnavailable),
+    (exceptions.TimeoutError, StoreUnavailable),
+    # Failover, resharding, a full or a starting server: the same call succeeds later.
+    (exceptions.ClusterError, StoreUnavailable),
+    (exceptions.AskError, StoreUnavailable),
+    (exceptions.TryAgainError, StoreUnavailable),
+    (exceptions.ReadOnlyError, StoreUnavailable),
+    (exceptions.OutOfMemoryError, StoreUnavailable),
+    (exceptions.SlotNotCoveredError, StoreUnavailable),
+    (exceptions.InvalidResponse, StoreUnavailable),
+    # No permission, a key of another type under our prefix, a server too old for a command.
+    (exceptions.RedisError, ConfigurationWrong),
+    (exceptions.RedisClusterException, ConfigurationWrong),
+)
+
+_TEMPORARY_REPLIES: Final = (
+    "BUSY",
+    "LOADING",
+    "MASTERDOWN",
+    "MISCONF",
+    "NOREPLICAS",
+    "OOM",
+    "READONLY",
+    "UNBLOCKED",
+)
+"""First words of error replies that redis-py has no class for, or that come out of a script."""
+
+
+def meaning_of(error: Exception) -> type[ServiceError]:
+    """Return which of our errors an error of redis-py is.
+
+    Raises:
+        LookupError: it is not one that a command raises.
+    """
+    if isinstance(error, exceptions.ResponseError) and str(error).startswith(_TEMPORARY_REPLIES):
+        return StoreUnavailable
+    for vendors, ours in _MEANINGS:
+        if isinstance(error, vendors):
+            return ours
+    raise LookupError(type(error).__name__)
+
+
+@contextlib.contextmanager
+def translated_errors() -> Generator[None]:
+    """Raise `StoreUnavailable` or `ConfigurationWrong` for every error of redis-py inside."""
+    try:
+        yield
+    except (exceptions.RedisError, exceptions.RedisClusterException) as error:
+        raise meaning_of(error)(f"Redis: {type(error).__name__}: {error}") from error

@@ -1,0 +1,145 @@
+"""Which adapter stands behind which port: built from the settings when first asked for.
+
+The only module that imports adapters, and each only where the settings want it: a function that
+never posts does not pay for the way to the gateway, and with DynamoDB nothing imports redis.
+
+On Lambda a function asks while it is initialised, by `prepare`: there it has more of the processor
+than its memory buys it later, and no client waits.
+"""
+
+# ruff: noqa: PLC0415 — imports stand where they are needed; see above
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import ssl
+import threading
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from cloudpush import settings
+from cloudpush.delivery import Outlet
+from cloudpush.errors import ConfigurationWrong
+from cloudpush.settings import required
+
+if TYPE_CHECKING:
+    from botocore.session import Session
+
+    from cloudpush.ports import ConnectionStore, JobQueue, ManagementApi
+    from cloudpush.settings import Settings
+
+
+Adapter: TypeAlias = Literal["store", "deliver_queue", "fan_out_queue", "gateway", "outlet"]
+"""A property of `Wiring`."""
+
+
+class Wiring:
+    """One environment's adapters; every property raises `ConfigurationWrong` if it cannot be built.
+
+    A test, or a host with adapters of its own, sets the properties before they are first read.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @functools.cached_property
+    def store(self) -> ConnectionStore:
+        """Who is connected."""
+        if self.settings.store == "redis":
+            from cloudpush.stores.redis import RedisConnectionStore
+
+            return RedisConnectionStore.from_url(required(self.settings.redis_url, "REDIS_URL"))
+        from cloudpush.stores.dynamodb import DynamoDbConnectionStore
+
+        table_name = required(self.settings.table_name, "TABLE_NAME")
+        return DynamoDbConnectionStore(self._client("dynamodb"), table_name)
+
+    @functools.cached_property
+    def deliver_queue(self) -> JobQueue:
+        """The queue of `Welcome`, `Delivery` and `Eviction`."""
+        return self._queue(required(self.settings.deliver_queue_url, "DELIVER_QUEUE_URL"))
+
+    @functools.cached_property
+    def fan_out_queue(self) -> JobQueue:
+        """The queue of `FanOut`."""
+        return self._queue(required(self.settings.fan_out_queue_url, "FAN_OUT_QUEUE_URL"))
+
+    @functools.cached_property
+    def gateway(self) -> ManagementApi:
+        """`@connections` of our stage."""
+        from cloudpush.management import ChainCredentials, HttpManagementApi
+
+        url = required(self.settings.management_url, "MANAGEMENT_URL")
+        return HttpManagementApi(
+            url,
+            credentials=ChainCredentials(self._session),
+            region=self.settings.region,
+            # Here and not with the first post: reading the system's certificates takes 40 ms.
+            ssl_context=ssl.create_default_context() if url.startswith("https:") else None,
+        )
+
+    @functools.cached_property
+    def outlet(self) -> Outlet:
+        """The ports that a push's way out needs."""
+        return Outlet(store=self.store, jobs=self.deliver_queue, gateway=self.gateway)
+
+    @functools.cached_property
+    def _session(self) -> Session:
+        """One for all clients, so that credentials and what they have in common is loaded once."""
+        from cloudpush.aws_clients import new_session
+
+        return new_session()
+
+    def _client(self, service: str) -> Any:  # noqa: ANN401 — botocore makes its clients at run time
+        from cloudpush.aws_clients import new_client
+
+        return new_client(self._session, service, region=self.settings.region)
+
+    def _queue(self, url: str) -> JobQueue:
+        from cloudpush.queues.sqs import SqsJobQueue
+
+        return SqsJobQueue(self._sqs, url)
+
+    @functools.cached_property
+    def _sqs(self) -> Any:  # noqa: ANN401 — as above
+        return self._client("sqs")
+
+
+class _Environment(threading.local):
+    """As in `boundary`: a thread that handles events is an environment of its own."""
+
+    wiring: Wiring | None = None
+
+
+_environment = _Environment()
+
+
+def current() -> Wiring:
+    """Return this environment's adapters, from its settings unless `install` said otherwise.
+
+    Raises:
+        ConfigurationWrong: a setting has a value that is not allowed.
+    """
+    wiring = _environment.wiring
+    if wiring is None:
+        wiring = _environment.wiring = Wiring(settings.read())
+    return wiring
+
+
+def install(wiring: Wiring | None) -> None:
+    """Use these adapters from now on; None forgets them, and the settings are read again."""
+    _environment.wiring = wiring
+
+
+def prepare(*adapters: Adapter) -> None:
+    """Build these adapters if Lambda is initialising this environment; elsewhere do nothing.
+
+    Nobody is talked to, so a snapshot of the environment may be taken after it.
+    """
+    if not settings.is_on_lambda():
+        return
+    # What is wrong with a setting is said again by the event that needs it, as an answer, and not
+    # as the failed import of a function that might have done without.
+    with contextlib.suppress(ConfigurationWrong):
+        for adapter in adapters:
+            getattr(current(), adapter)

@@ -1,0 +1,241 @@
+"""The contract of `JobQueue`, held by the memory queue, a rough one, and SQS (on moto)."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Protocol, cast
+
+import msgspec
+import pytest
+from botocore.session import get_session
+from moto import mock_aws
+
+from cloudpush.errors import PayloadTooLarge, QueueUnavailable
+from cloudpush.jobs import decode_job
+from cloudpush.model import (
+    Connection,
+    Delivery,
+    Eviction,
+    FanOut,
+    Publication,
+    Trigger,
+    Welcome,
+)
+from cloudpush.queues.memory import MemoryJobQueue
+from cloudpush.queues.sqs import SqsJobQueue
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator, Mapping
+
+    from mypy_boto3_sqs.client import SQSClient
+
+    from cloudpush.model import Job
+    from cloudpush.ports import JobQueue
+
+START_MS = 1_736_164_800_000
+
+CONNECTION = Connection(
+    connection_id="PJqB0fHsqRcCHlw=",
+    client_id="alice",
+    session_id="0" * 32,
+    connected_at_ms=START_MS,
+    expires_at_ms=START_MS + 7_500_000,
+    last_seen_ms=START_MS,
+)
+
+
+def publication(msg: Mapping[str, object]) -> Publication:
+    return Publication(
+        message_id="1" * 32,
+        trigger=Trigger.HTTP,
+        sender="system",
+        msg=dict(msg),
+        accepted_at_ms=START_MS,
+    )
+
+
+def fan_out(number: int, text: str = "") -> FanOut:
+    return FanOut(publication=publication({"n": number, "text": text}), shards=[number])
+
+
+class Clock:
+    now_ms = START_MS
+
+    def __call__(self) -> int:
+        return self.now_ms
+
+
+class Harness(Protocol):
+    """A queue, who reads it, and its clock."""
+
+    queue: JobQueue
+    clock: Clock
+
+    def receive(self) -> list[Job]:
+        """Return a few jobs that are due, and take them off the queue."""
+        ...
+
+
+class MemoryHarness:
+    def __init__(self, queue: MemoryJobQueue, clock: Clock) -> None:
+        self.queue: JobQueue = queue
+        self.clock = clock
+        self.receive = queue.receive
+
+
+class SqsHarness:
+    def __init__(self, client: SQSClient, clock: Clock) -> None:
+        self.clock = clock
+        self._client = client
+        self._url = client.create_queue(QueueName="jobs")["QueueUrl"]
+        self.queue: JobQueue = SqsJobQueue(client, self._url)
+
+    def receive(self) -> list[Job]:
+        answer = self._client.receive_message(QueueUrl=self._url, MaxNumberOfMessages=10)
+        messages = answer.get("Messages", [])
+        for message in messages:
+            self._client.delete_message(
+                QueueUrl=self._url, ReceiptHandle=message.get("ReceiptHandle", "")
+            )
+        return [decode_job(message.get("Body", "")) for message in messages]
+
+
+@contextlib.contextmanager
+def sqs_on_moto() -> Generator[SQSClient]:
+    with mock_aws():
+        client = get_session().create_client(
+            "sqs", region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test"
+        )
+        yield cast("SQSClient", client)
+        client.close()
+
+
+@pytest.fixture(params=["memory", "rough-memory", "sqs"])
+def harness(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Harness]:
+    clock = Clock()
+    match request.param:
+        case "memory":
+            yield MemoryHarness(MemoryJobQueue(now_ms=clock), clock)
+        case "rough-memory":
+            queue = MemoryJobQueue(now_ms=clock, duplicates=True, reorders=True, seed=7)
+            yield MemoryHarness(queue, clock)
+        case _:
+            # moto's own clock: delays pass when the test says so.
+            monkeypatch.setattr("moto.sqs.models.unix_time_millis", clock)
+            monkeypatch.setattr("moto.sqs.models.unix_time", lambda: clock() / 1000)
+            with sqs_on_moto() as client:
+                yield SqsHarness(client, clock)
+
+
+def receive_all(harness: Harness) -> set[bytes]:
+    """Read until nothing is due, and return the distinct jobs as their JSON."""
+    received: set[bytes] = set()
+    while jobs := harness.receive():
+        received |= encoded(jobs)
+    return received
+
+
+def encoded(jobs: list[Job]) -> set[bytes]:
+    return {msgspec.json.encode(job) for job in jobs}
+
+
+def test_every_kind_of_job_arrives_as_it_was_sent(harness: Harness) -> None:
+    jobs: list[Job] = [
+        Welcome(connection=CONNECTION, attempt=3),
+        Delivery(
+            publication=publication({"text": "grüße 👋", "deep": [{"n": 1.5}, None, True]}),
+            connections=[CONNECTION, CONNECTION],
+        ),
+        FanOut(publication=publication({}), shards=[1, 2, 3], cursor="x", hop=2),
+        Eviction(connection=CONNECTION, close_code=4101),
+    ]
+
+    harness.queue.send(jobs)
+
+    assert receive_all(harness) == encoded(jobs)
+
+
+def test_characters_that_a_record_may_not_have_arrive_as_well(harness: Harness) -> None:
+    characters = "".join(
+        map(chr, [0, 8, 9, 10, 13, 31, 127, 0x85, 0xFFFD, 0xFFFE, 0xFFFF, 0x1FFFF])
+    )
+    jobs: list[Job] = [fan_out(1, characters)]
+
+    harness.queue.send(jobs)
+
+    assert receive_all(harness) == encoded(jobs)
+
+
+def test_nothing_to_send_is_fine(harness: Harness) -> None:
+    harness.queue.send([])
+
+    assert harness.receive() == []
+
+
+@pytest.mark.parametrize("count", [1, 10, 11, 25])
+def test_any_number_of_jobs_is_taken(harness: Harness, count: int) -> None:
+    jobs: list[Job] = [fan_out(number) for number in range(count)]
+
+    harness.queue.send(jobs)
+
+    assert receive_all(harness) == encoded(jobs)
+
+
+def test_jobs_that_are_too_many_bytes_for_one_request_are_taken(harness: Harness) -> None:
+    jobs: list[Job] = [fan_out(number, "ä" * 150_000) for number in range(9)]
+
+    harness.queue.send(jobs)
+
+    assert receive_all(harness) == encoded(jobs)
+
+
+def test_job_that_is_too_large_is_refused_and_nothing_is_sent(harness: Harness) -> None:
+    with pytest.raises(PayloadTooLarge, match="1048576"):
+        harness.queue.send([fan_out(1), fan_out(2, "x" * 1024 * 1024)])
+
+    assert harness.receive() == []
+
+
+@pytest.mark.parametrize("delay_seconds", [1, 64, 900])
+def test_delayed_job_arrives_when_its_delay_is_over(harness: Harness, delay_seconds: int) -> None:
+    jobs: list[Job] = [fan_out(1)]
+    harness.queue.send(jobs, delay_seconds=delay_seconds)
+
+    harness.clock.now_ms += delay_seconds * 1000 - 1
+    early = harness.receive()
+    harness.clock.now_ms += 1
+    due = receive_all(harness)
+
+    assert early == []
+    assert due == encoded(jobs)
+
+
+def test_delay_of_one_call_delays_no_other(harness: Harness) -> None:
+    now: list[Job] = [fan_out(1)]
+    later: list[Job] = [fan_out(2), fan_out(3)]
+    harness.queue.send(later, delay_seconds=10)
+    harness.queue.send(now)
+
+    assert receive_all(harness) == encoded(now)
+    harness.clock.now_ms += 10_000
+    assert receive_all(harness) == encoded(later)
+
+
+@pytest.mark.parametrize("delay_seconds", [-1, 901])
+def test_delay_that_no_queue_keeps_is_refused(harness: Harness, delay_seconds: int) -> None:
+    with pytest.raises(ValueError, match="900"):
+        harness.queue.send([fan_out(1)], delay_seconds=delay_seconds)
+
+    assert harness.receive() == []
+
+
+@pytest.fixture
+def missing_queue() -> Iterator[Callable[[], None]]:
+    with sqs_on_moto() as client:
+        queue = SqsJobQueue(client, "https://sqs.us-east-1.amazonaws.com/123456789012/nowhere")
+        yield lambda: queue.send([fan_out(1)])
+
+
+def test_queue_that_is_not_there_is_unavailable(missing_queue: Callable[[], None]) -> None:
+    with pytest.raises(QueueUnavailable, match="NonExistentQueue"):
+        missing_queue()

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import pytest
+
+from cloudpush import settings
+from cloudpush.errors import ConfigurationWrong
+from cloudpush.model import Policy
+from cloudpush.settings import Settings, Telemetry
+
+
+def test_without_variables_the_defaults_hold() -> None:
+    found = settings.read({})
+
+    assert found == Settings(
+        store="dynamodb",
+        region="us-east-1",
+        stale_after_ms=60_000,
+        policy=Policy.MULTI,
+        has_test_page=False,
+    )
+
+
+def test_every_variable_is_read() -> None:
+    found = settings.read(
+        {
+            "STORE": "redis",
+            "TABLE_NAME": "connections",
+            "REDIS_URL": "redis://127.0.0.1:6379/0",
+            "DELIVER_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/1/deliver",
+            "FAN_OUT_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/1/fan-out",
+            "MANAGEMENT_URL": "https://a.execute-api.eu-west-1.amazonaws.com/dev",
+            "WEBSOCKET_URL": "wss://a.execute-api.eu-west-1.amazonaws.com/dev",
+            "AWS_REGION": "eu-west-1",
+            "STALE_AFTER_SECONDS": "90",
+            "CONNECTION_POLICY": "single",
+            "TEST_PAGE": "true",
+        }
+    )
+
+    assert found == Settings(
+        store="redis",
+        table_name="connections",
+        redis_url="redis://127.0.0.1:6379/0",
+        deliver_queue_url="https://sqs.eu-west-1.amazonaws.com/1/deliver",
+        fan_out_queue_url="https://sqs.eu-west-1.amazonaws.com/1/fan-out",
+        management_url="https://a.execute-api.eu-west-1.amazonaws.com/dev",
+        websocket_url="wss://a.execute-api.eu-west-1.amazonaws.com/dev",
+        region="eu-west-1",
+        stale_after_ms=90_000,
+        policy=Policy.SINGLE,
+        has_test_page=True,
+    )
+
+
+def test_the_endpoint_that_the_local_gateway_sets_wins_over_the_templates() -> None:
+    found = settings.read(
+        {
+            "MANAGEMENT_URL": "https://a.execute-api.eu-west-1.amazonaws.com/dev",
+            "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": "http://127.0.0.1:3000/dev",
+        }
+    )
+
+    assert found.management_url == "http://127.0.0.1:3000/dev"
+
+
+def test_an_empty_variable_is_one_that_is_not_set() -> None:
+    found = settings.read(
+        {"STORE": "", "REDIS_URL": "", "STALE_AFTER_SECONDS": "", "TEST_PAGE": ""}
+    )
+
+    assert found == settings.read({})
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "text"),
+    [
+        ("STORE", "mysql", "STORE is 'mysql'; dynamodb and redis are allowed"),
+        (
+            "CONNECTION_POLICY",
+            "Single",
+            "CONNECTION_POLICY is 'Single'; single and multi are allowed",
+        ),
+        ("TEST_PAGE", "yes", "TEST_PAGE is 'yes'; true and false are allowed"),
+        *[
+            (
+                "STALE_AFTER_SECONDS",
+                value,
+                f"STALE_AFTER_SECONDS is {value!r}; 0 (off) to 7200 are allowed",
+            )
+            for value in ("-1", "1.5", "7201", "soon", " 5", "٣", "²", "9" * 5000)
+        ],
+    ],
+)
+def test_a_wrong_value_says_what_was_found_and_what_is_allowed(
+    variable: str, value: str, text: str
+) -> None:
+    with pytest.raises(ConfigurationWrong) as caught:
+        settings.read({variable: value})
+
+    assert str(caught.value) == text
+
+
+@pytest.mark.parametrize(("value", "ms"), [("0", 0), ("7200", 7_200_000), ("060", 60_000)])
+def test_the_stale_limit_is_off_or_up_to_two_hours(value: str, ms: int) -> None:
+    assert settings.read({"STALE_AFTER_SECONDS": value}).stale_after_ms == ms
+
+
+def test_required() -> None:
+    assert settings.required("x", "TABLE_NAME") == "x"
+    with pytest.raises(ConfigurationWrong, match="TABLE_NAME is not set"):
+        settings.required(None, "TABLE_NAME")
+
+
+def test_telemetry_has_a_name_even_where_none_is_set() -> None:
+    assert settings.read_telemetry({}) == Telemetry(service="cloudpush", namespace="cloudpush")
+    assert settings.read_telemetry(
+        {"POWERTOOLS_SERVICE_NAME": "a", "POWERTOOLS_METRICS_NAMESPACE": "b"}
+    ) == Telemetry(service="a", namespace="b")
+
+
+@pytest.mark.parametrize(
+    ("environ", "is_on_lambda"),
+    [
+        ({}, False),
+        ({"AWS_LAMBDA_INITIALIZATION_TYPE": ""}, False),
+        ({"AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand"}, True),
+        ({"AWS_LAMBDA_INITIALIZATION_TYPE": "snap-start"}, True),
+    ],
+)
+def test_lambda_is_known_by_its_initialisation(
+    environ: dict[str, str], *, is_on_lambda: bool
+) -> None:
+    assert settings.is_on_lambda(environ) is is_on_lambda
