@@ -191,7 +191,7 @@ class Schedule:
     logical_id: str
     name: str
     expression: str
-    """`rate(…)` or `cron(…)`."""
+    """`rate(…)` or `cron(…)`; a scheduler's also `at(…)`."""
     function: str
     """Logical id."""
     payload: str | None = None
@@ -199,6 +199,16 @@ class Schedule:
     kind: str = "rule"
     """`rule` (`AWS::Events::Rule`) or `scheduler` (`AWS::Scheduler::Schedule`)."""
     is_enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ignored:
+    """A resource, or a part of one, that nothing here emulates."""
+
+    logical_id: str
+    type: str
+    reason: str = ""
+    """Why, where the type alone doesn't say it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,8 +224,8 @@ class Application:
     tables: Mapping[str, Table]
     queue_mappings: tuple[QueueMapping, ...]
     schedules: tuple[Schedule, ...]
-    ignored: tuple[tuple[str, str], ...] = ()
-    """Logical id and type of each resource that nothing here emulates."""
+    ignored: tuple[Ignored, ...] = ()
+    """What the file declares and nothing here emulates: whole resources first."""
     permissions: frozenset[tuple[str, str]] = frozenset()
     """Function logical id and `SourceArn` of each `AWS::Lambda::Permission` for API Gateway."""
     outputs: Mapping[str, str] = field(default_factory=_empty)

@@ -40,7 +40,8 @@ class TemplateError(Exception):
         where = ".".join(part for part in (self.logical_id, self.path) if part)
         head = ": ".join(part for part in (str(self.file) if self.file else "", where) if part)
         text = f"{head}: {self.problem}" if head else self.problem
-        return f"{text}. Supported: {self.allowed}." if self.allowed else f"{text}."
+        end = "" if text.endswith("?") else "."
+        return f"{text}{end} Supported: {self.allowed}." if self.allowed else f"{text}{end}"
 
 
 class UnsupportedFeature(TemplateError):

@@ -1,0 +1,134 @@
+"""Which part of the emulator a path belongs to.
+
+/_gateway/…                                  the emulator's own pages and API
+/_apis/{LogicalId}/{stage}[/@connections/…]  a WebSocket API, whatever else the template has
+/2015-03-31/functions/…                      the Lambda Invoke API
+/{stage}                                     the WebSocket API that has this stage
+/{stage}/@connections/{connectionId}         its management API
+anything else                                the HTTP API
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+if TYPE_CHECKING:
+    from local_gateway.api import Application, HttpApi, Stage, WebSocketApi
+
+INVOKE_PREFIX = "/2015-03-31/"
+OWN_PREFIX = "/_gateway"
+APIS_PREFIX = "/_apis/"
+MANAGEMENT = "@connections"
+
+
+@dataclass(frozen=True, slots=True)
+class OwnPage:
+    """The emulator's own pages and API."""
+
+    path: str
+    """What follows `/_gateway`, `/` at least."""
+
+
+@dataclass(frozen=True, slots=True)
+class Invoke:
+    """The Lambda Invoke API."""
+
+
+@dataclass(frozen=True, slots=True)
+class Socket:
+    """The address that WebSocket clients connect to."""
+
+    api: WebSocketApi
+    stage: Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Management:
+    """One connection in the management API."""
+
+    api: WebSocketApi
+    stage: Stage
+    connection_id: str
+    """Still percent-encoded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Http:
+    """The HTTP API."""
+
+    api: HttpApi
+
+
+@dataclass(frozen=True, slots=True)
+class Nowhere:
+    """No API has this path: AWS answers 403 `Forbidden`."""
+
+
+Address = OwnPage | Invoke | Socket | Management | Http | Nowhere
+
+_NOWHERE = Nowhere()
+
+
+class Addressing:
+    """The map from paths to parts, made once from the model; a look-up is O(1) in the APIs."""
+
+    def __init__(self, application: Application) -> None:
+        """Index the stages; a name that two WebSocket APIs share needs `/_apis/` for each."""
+        self._apis = application.websocket_apis
+        self._stages: dict[str, Socket] = {}
+        shared: set[str] = set()
+        for api in application.websocket_apis.values():
+            for stage in api.stages.values():
+                if stage.name in self._stages:
+                    shared.add(stage.name)
+                self._stages[stage.name] = Socket(api, stage)
+        for name in shared:
+            del self._stages[name]
+        self._http_stages: dict[str, Http] = {}
+        self._http: Http | None = None
+        for api in application.http_apis.values():
+            if api.stage.name == "$default":
+                self._http = self._http or Http(api)
+            else:
+                self._http_stages.setdefault(api.stage.name, Http(api))
+
+    def resolve(self, raw_path: str) -> Address:
+        """Return the part that a path belongs to.
+
+        Args:
+            raw_path: the path as it came, percent-encoded, without the query.
+        """
+        if raw_path == OWN_PREFIX or raw_path.startswith(f"{OWN_PREFIX}/"):
+            return OwnPage(raw_path[len(OWN_PREFIX) :] or "/")
+        if raw_path.startswith(INVOKE_PREFIX):
+            return Invoke()
+        if raw_path.startswith(APIS_PREFIX):
+            return self._resolve_named(raw_path[len(APIS_PREFIX) :])
+        name, _, rest = raw_path[1:].partition("/")
+        name = unquote(name)
+        if (socket := self._stages.get(name)) and (inside := _inside(socket, rest)):
+            return inside
+        if (http := self._http_stages.get(name)) is not None:
+            return http
+        return self._http or _NOWHERE
+
+    def _resolve_named(self, path: str) -> Address:
+        logical_id, _, rest = path.partition("/")
+        name, _, rest = rest.partition("/")
+        api = self._apis.get(unquote(logical_id))
+        stage = api.stages.get(unquote(name)) if api else None
+        if api is None or stage is None:
+            return _NOWHERE
+        return _inside(Socket(api, stage), rest) or _NOWHERE
+
+
+def _inside(socket: Socket, rest: str) -> Address | None:
+    """Return what `rest`, the path behind a stage, means; None if it means nothing there."""
+    if not rest:  # a slash behind the stage is accepted
+        return socket
+    head, _, connection_id = rest.partition("/")
+    if unquote(head) == MANAGEMENT:
+        return Management(socket.api, socket.stage, connection_id)
+    return None

@@ -1,0 +1,91 @@
+"""An HTTP answer as API Gateway gives it, to a refused handshake and to a management call.
+
+The head is the one captured in gateway-spec 1.9. SDKs take the class of an error from
+`x-amzn-ErrorType`, not from the body.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from http.client import responses
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from local_gateway import clock, ids
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, MutableMapping
+
+    Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+    """`send` of ASGI."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A status and a body; `error_type` is the exception that an SDK raises."""
+
+    status: int
+    error_type: str | None = None
+    body: bytes = b""
+
+
+def error(status: int, error_type: str, message: str) -> Answer:
+    """Return an answer with the body `{"message":…}`."""
+    return Answer(status, error_type, orjson.dumps({"message": message}))
+
+
+OK = Answer(200)
+NO_CONTENT = Answer(204)
+UNAUTHORIZED = error(401, "UnauthorizedException", "Unauthorized")
+FORBIDDEN = error(403, "ForbiddenException", "Forbidden")
+"""Also for a host or stage that does not exist (gateway-spec 1.7)."""
+GONE = Answer(410, "GoneException")
+"""Without a body, as has been observed (13.3)."""
+PAYLOAD_TOO_LARGE = error(413, "PayloadTooLargeException", "Payload Too Large")
+UPGRADE_REQUIRED = error(426, "UpgradeRequiredException", "Upgrade Required")
+"""To a plain request for a stage's own URL (1.8)."""
+TOO_MANY_REQUESTS = error(429, "TooManyRequestsException", "Too Many Requests")
+LIMIT_EXCEEDED = error(429, "LimitExceededException", "Too Many Requests")
+INTERNAL_SERVER_ERROR = error(500, "InternalServerErrorException", "Internal server error")
+BAD_GATEWAY = error(502, "InternalServerErrorException", "Internal server error")
+GATEWAY_TIMEOUT = error(504, "InternalServerErrorException", "Endpoint request timed out")
+
+
+def write_headers(answer: Answer, gateway_id: str) -> list[tuple[bytes, bytes]]:
+    """Return the head of an answer; `gateway_id` is the request's id as API Gateway's ids are."""
+    headers = [
+        (b"Date", clock.http_date(clock.now_ms() // 1000)),
+        (b"x-amzn-RequestId", ids.new_request_id().encode()),
+        (b"x-amz-apigw-id", gateway_id.encode()),
+    ]
+    if answer.status != NO_CONTENT.status:
+        # RFC 9110, 8.6: a 204 has no Content-Length.
+        headers.append((b"Content-Length", b"%d" % len(answer.body)))
+    if answer.body:
+        headers.append((b"Content-Type", b"application/json"))
+    if answer.error_type is not None:
+        headers.append((b"x-amzn-ErrorType", answer.error_type.encode()))
+    return headers
+
+
+def write_response(answer: Answer, gateway_id: str) -> bytes:
+    """Return a whole HTTP/1.1 response."""
+    lines = [b"HTTP/1.1 %d %b" % (answer.status, responses.get(answer.status, "").encode())]
+    lines += [b"%b: %b" % header for header in write_headers(answer, gateway_id)]
+    return b"\r\n".join((*lines, b"", answer.body))
+
+
+async def respond(send: Send, answer: Answer, gateway_id: str) -> None:
+    """Answer an HTTP request."""
+    headers = write_headers(answer, gateway_id)
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})
+
+
+async def refuse(send: Send, answer: Answer, gateway_id: str) -> None:
+    """Answer a WebSocket handshake that is not accepted."""
+    headers = write_headers(answer, gateway_id)
+    start = {"type": "websocket.http.response.start", "status": answer.status, "headers": headers}
+    await send(start)
+    await send({"type": "websocket.http.response.body", "body": answer.body})

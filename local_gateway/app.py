@@ -1,0 +1,189 @@
+"""The ASGI application: every request goes to the part that its path belongs to.
+
+Host and Origin are checked here, before anything is run: the emulator answers to loopback names
+alone unless it was told otherwise, so that no web page reaches it by DNS rebinding; and what only
+developers and functions call (`@connections`, the Invoke API, the emulator's own pages) refuses
+requests that a page of another origin makes. The WebSocket and HTTP APIs leave the Origin to the
+functions, as AWS does.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from local_gateway.addressing import (
+    Address,
+    Addressing,
+    Http,
+    Invoke,
+    Management,
+    Nowhere,
+    OwnPage,
+    Socket,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from local_gateway.api import Application, HttpApi, Stage, WebSocketApi
+    from local_gateway.asgi import Receive, Scope, Send
+
+    Headers = Iterable[tuple[bytes, bytes]]
+
+LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "[::1]"})
+
+
+class SocketFront(Protocol):
+    """Serves the WebSocket clients of a stage."""
+
+    async def __call__(
+        self, api: WebSocketApi, stage: Stage, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """Serve one connection from handshake to close."""
+        ...
+
+
+class ManagementFront(Protocol):
+    """Serves `@connections` of a stage."""
+
+    async def __call__(
+        self,
+        api: WebSocketApi,
+        stage: Stage,
+        raw_connection_id: str,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        """Serve one request."""
+        ...
+
+
+class HttpFront(Protocol):
+    """Serves an HTTP API."""
+
+    async def __call__(self, api: HttpApi, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        ...
+
+
+class Front(Protocol):
+    """A part that is an ASGI application of its own."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        ...
+
+
+class App:
+    """The emulator's ASGI application."""
+
+    def __init__(  # noqa: PLR0913 — one argument per part
+        self,
+        application: Application,
+        *,
+        sockets: SocketFront,
+        management: ManagementFront,
+        http: HttpFront,
+        invoke: Front,
+        own: Front,
+        allow_remote: bool = False,
+    ) -> None:
+        """Take the parts; `allow_remote` lifts the check of the Host header."""
+        self._addressing = Addressing(application)
+        self._sockets = sockets
+        self._management = management
+        self._http = http
+        self._invoke = invoke
+        self._own = own
+        self._allow_remote = allow_remote
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand a request or a connection to its part."""
+        is_websocket = scope["type"] == "websocket"
+        if not self._allow_remote and not is_for_this_machine(scope["headers"]):
+            await _refuse(send, 403, b"Forbidden", is_websocket=is_websocket)
+            return
+        raw_path: str = scope["raw_path"].decode("latin-1").partition("?")[0]
+        address = self._addressing.resolve(raw_path)
+        if is_websocket:
+            await self._serve_websocket(address, scope, receive, send)
+        else:
+            await self._serve_http(address, scope, receive, send)
+
+    async def _serve_websocket(
+        self, address: Address, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        if isinstance(address, Socket):
+            await self._sockets(address.api, address.stage, scope, receive, send)
+        else:
+            await _refuse(send, 403, b"Forbidden", is_websocket=True)
+
+    async def _serve_http(
+        self, address: Address, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        if isinstance(address, Management | Invoke | OwnPage) and is_cross_site(scope["headers"]):
+            await _refuse(send, 403, b"Forbidden")
+            return
+        match address:
+            case Management():
+                await self._management(
+                    address.api, address.stage, address.connection_id, scope, receive, send
+                )
+            case Http():
+                await self._http(address.api, scope, receive, send)
+            case Invoke():
+                await self._invoke(scope, receive, send)
+            case OwnPage():
+                await self._own(scope, receive, send)
+            case Socket():
+                await _refuse(send, 426, b"Upgrade Required", headers=[(b"upgrade", b"websocket")])
+            case Nowhere():
+                await _refuse(send, 403, b"Forbidden")
+
+
+def is_for_this_machine(headers: Headers) -> bool:
+    """Tell whether the Host header names this machine, with any port or none."""
+    for name, value in headers:
+        if name.lower() == b"host":
+            return _bare(value) in LOOPBACK_NAMES
+    return False
+
+
+def is_cross_site(headers: Headers) -> bool:
+    """Tell whether a web page that did not come from this machine makes the request."""
+    for name, value in headers:
+        if name.lower() == b"origin":
+            return _bare(value.rpartition(b"://")[2]) not in LOOPBACK_NAMES
+    return False
+
+
+def _bare(host: bytes) -> str:
+    """Return a host without its port, in lower case."""
+    text = host.decode("latin-1").lower()
+    return text if text.endswith("]") else text.rpartition(":")[0] or text
+
+
+async def _refuse(
+    send: Send,
+    status: int,
+    text: bytes,
+    *,
+    headers: list[tuple[bytes, bytes]] | None = None,
+    is_websocket: bool = False,
+) -> None:
+    """Answer with AWS's JSON shape, also to a handshake."""
+    kind = "websocket.http.response" if is_websocket else "http.response"
+    body = b'{"message":"' + text + b'"}'
+    await send(
+        {
+            "type": f"{kind}.start",
+            "status": status,
+            "headers": [
+                (b"content-type", b"application/json"),
+                (b"content-length", str(len(body)).encode()),
+                *(headers or []),
+            ],
+        }
+    )
+    await send({"type": f"{kind}.body", "body": body})

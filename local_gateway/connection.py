@@ -1,0 +1,262 @@
+"""One accepted connection: it listens to its wire, and does what the table of states says.
+
+Its messages are processed concurrently (gateway-spec 12), up to a number that is generous.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, TypeAlias
+
+import orjson
+
+from local_gateway import clock, limits
+from local_gateway.event import Request
+from local_gateway.integration import FunctionFailed, IntegrationError, call, write_error_frame
+from local_gateway.lifecycle import NO_STATUS, TABLE, Closing, Effect, Input, State
+
+if TYPE_CHECKING:
+    from local_gateway import api as model
+    from local_gateway.event import Caller
+    from local_gateway.integration import ProxyResponse
+    from local_gateway.session import Deployment, WebSocketFront
+    from local_gateway.wire import Wire
+
+Call: TypeAlias = "tuple[Connection, str]"
+"""A message that waits for its integration: its connection and its request id."""
+
+_TOO_BIG = 1009
+
+
+class Connection:
+    """One accepted connection: a `Listener` to its wire, an `OpenConnection` to pushes."""
+
+    __slots__ = (
+        "_backlog",
+        "_caller",
+        "_deployment",
+        "_expires_at",
+        "_front",
+        "_in_flight",
+        "_slot",
+        "_state",
+        "_wire",
+    )
+
+    _wire: Wire
+
+    def __init__(self, front: WebSocketFront, deployment: Deployment, caller: Caller) -> None:
+        """Begin in the state CONNECTING; `on_open` follows at once."""
+        self._front = front
+        self._deployment = deployment
+        self._caller = caller
+        self._state = State.CONNECTING
+        self._in_flight = 0
+        self._backlog: deque[str] | None = None
+        self._expires_at = clock.monotonic() + front.max_duration_seconds
+        self._slot = 0
+
+    # What pushes need
+
+    @property
+    def connection_id(self) -> str:
+        """Its id."""
+        return self._caller.connection_id
+
+    @property
+    def api_id(self) -> str:
+        """The API that it was opened on."""
+        return self._deployment.api_id
+
+    @property
+    def stage_name(self) -> str:
+        """The stage that it was opened on."""
+        return self._deployment.stage
+
+    @property
+    def connected_at(self) -> int:
+        """Milliseconds since the epoch."""
+        return self._caller.connected_at
+
+    @property
+    def last_active_at(self) -> int:
+        """When anything last came or went, in milliseconds since the epoch."""
+        return clock.now_ms() - int((clock.monotonic() - self._wire.active_at) * 1000)
+
+    @property
+    def source_ip(self) -> str:
+        """The client's address."""
+        return orjson.loads(self._caller.identity)["sourceIp"]
+
+    @property
+    def user_agent(self) -> str | None:
+        """The client's `User-Agent`, None if it sent none."""
+        return orjson.loads(self._caller.identity).get("userAgent")
+
+    def post(self, data: bytes) -> bool:
+        """Send UTF-8 text as one message; False, and nothing sent, if the buffer is full."""
+        if self._wire.is_full:
+            return False
+        self._wire.write_text(data)
+        return True
+
+    def delete(self) -> None:
+        """Close the connection, as `DELETE` does."""
+        self._apply(Input.DELETE)
+
+    # What the wire says
+
+    def on_open(self, wire: Wire) -> None:
+        """Begin to be open."""
+        self._wire = wire
+        self._apply(Input.ACCEPTED)
+
+    def on_text(self, text: str) -> None:
+        """Handle a message."""
+        self._apply(Input.TEXT, text=text)
+
+    def on_binary(self) -> None:
+        """Reject binary messages (gateway-spec 11.4)."""
+        self._apply(Input.BINARY)
+
+    def on_close(self, code: int, reason: str) -> None:
+        """Take the client's close, which says why unless it has no code."""
+        closing = NO_STATUS if code == NO_STATUS.code else Closing(code, reason)
+        self._apply(Input.CLIENT_CLOSE, closing)
+
+    def on_failure(self, code: int, reason: str) -> None:
+        """Take the wire's close."""
+        if code == _TOO_BIG:
+            what = reason or f"a message of more than {limits.MESSAGE_BYTES} bytes"
+            self._front.why(f"{self.connection_id} was closed with {code}: {what}")
+        self._apply(Input.FAILURE, Closing(code, reason))
+
+    def on_lost(self) -> None:
+        """Take the end of the connection."""
+        self._apply(Input.LOST)
+
+    def on_shutdown(self) -> None:
+        """Say goodbye."""
+        self._apply(Input.SHUTDOWN)
+
+    def check_time(self) -> None:
+        """Close the connection if it has been idle, or lived, too long; else look again later."""
+        now = clock.monotonic()
+        idle_at = self._wire.active_at + self._front.idle_timeout_seconds
+        if now >= self._expires_at:
+            self._apply(Input.EXPIRED)
+        elif now >= idle_at:
+            self._apply(Input.IDLE)
+        else:
+            self._slot = self._front.watch(self, min(idle_at, self._expires_at))
+
+    # What is done about it
+
+    def _apply(self, happened: Input, closing: Closing | None = None, text: str = "") -> None:
+        transition = TABLE[self._state][happened]
+        self._state = transition.state
+        for effect in transition.effects:
+            match effect:
+                case Effect.HANDLE:
+                    self._handle(text)
+                case Effect.REGISTER:
+                    self._front.registry.add(self)
+                    self.check_time()
+                case Effect.CLOSE:
+                    close = transition.closing or closing or NO_STATUS
+                    self._wire.close(close.code, close.reason)
+                case Effect.DISCONNECT:
+                    self._disconnect(transition.closing or closing or NO_STATUS)
+
+    def _handle(self, text: str) -> None:
+        """Route a message and start its integration, or put it behind those in flight."""
+        if self._in_flight >= limits.IN_FLIGHT_PER_CONNECTION:
+            if self._backlog is None:
+                self._backlog = deque()
+            # What was read already has to wait somewhere; more isn't read meanwhile.
+            self._backlog.append(text)
+            self._wire.hold()
+            return
+        deployment, now_ms = self._deployment, clock.now_ms()
+        request = Request(deployment.ids.new_request_id(now_ms), now_ms)
+        account = self._front.account_rate
+        if account is not None and not account.take(clock.monotonic()):
+            self.tell("Too Many Requests", request.request_id)
+            return
+        route = deployment.select(text)
+        if route is None:
+            self.tell("Forbidden", request.request_id)
+            return
+        if route.integration is None:
+            return
+        event = deployment.events.message(
+            deployment.heads[route.route_key],
+            deployment.ids.new_message_id(now_ms),
+            text,
+            self._caller,
+            request,
+        )
+        self._in_flight += 1
+        self._front.start(self._process(route, route.integration, event, request.request_id))
+
+    async def _process(
+        self, route: model.Route, integration: model.Integration, event: bytes, request_id: str
+    ) -> None:
+        """Call an integration and give the client its answer, unless the timeout was faster."""
+        deadlines, alarm = self._front.timeouts(integration.timeout_ms)
+        waiting = (self, request_id)
+        deadlines.add(waiting, clock.monotonic())
+        alarm.arm()
+        try:
+            response = await call(self._front.functions, integration.function, event)
+        except IntegrationError as error:
+            if deadlines.discard(waiting):
+                self.tell(error.message, request_id)
+            if not isinstance(error, FunctionFailed):  # whose log says more
+                self._front.why(f"route {route.route_key}: {error}")
+        else:
+            if deadlines.discard(waiting):
+                self._reply(route, response, request_id)
+        finally:
+            self._in_flight -= 1
+            if self._backlog is not None:
+                self._go_on(self._backlog)
+
+    def _go_on(self, backlog: deque[str]) -> None:
+        if backlog:
+            self._handle(backlog.popleft())
+        else:
+            self._backlog = None
+            self._wire.release()
+
+    def _reply(self, route: model.Route, response: ProxyResponse, request_id: str) -> None:
+        """Send the body if the route has a route response, whatever the status (16)."""
+        if not response.body:
+            return
+        if not route.has_route_response:
+            self._front.explain_once(
+                f"route {route.route_key} returns a body and has no AWS::ApiGatewayV2::"
+                "RouteResponse: nothing is sent to the client"
+            )
+            return
+        data = response.body.encode()
+        if len(data) > limits.MESSAGE_BYTES:
+            self._front.why(f"route {route.route_key} returns {len(data)} bytes, too many to send")
+            self.tell(IntegrationError.message, request_id)
+            return
+        self._wire.write_text(data)
+
+    def tell(self, message: str, request_id: str) -> None:
+        """Send the client an error frame; the connection stays as it is (gateway-spec 7)."""
+        self._wire.write_text(write_error_frame(message, self.connection_id, request_id))
+
+    def _disconnect(self, closing: Closing) -> None:
+        front, deployment = self._front, self._deployment
+        front.registry.remove(self)
+        front.wheel.discard(self, self._slot)
+        if deployment.disconnect is None:
+            return
+        now_ms = clock.now_ms()
+        request = Request(deployment.ids.new_request_id(now_ms), now_ms)
+        event = deployment.events.disconnect(self._caller, request, closing.code, closing.reason)
+        front.run(call(front.functions, deployment.disconnect.function, event))

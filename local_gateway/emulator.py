@@ -1,0 +1,254 @@
+"""All parts of the emulator put together, started in order and stopped in the reverse one.
+
+What takes long starts first: moto imports in its child while the template is translated here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from local_gateway import limits
+from local_gateway.api import Application, Identity
+from local_gateway.app import App, is_cross_site, is_for_this_machine
+from local_gateway.banner import write_banner
+from local_gateway.handlers import check_handlers
+from local_gateway.http_api import HttpApiFront
+from local_gateway.lambdas.functions import Functions
+from local_gateway.lambdas.invoke_api import InvokeApi
+from local_gateway.limits import TokenBucket
+from local_gateway.management import ManagementApi
+from local_gateway.own import OwnPages
+from local_gateway.registry import Registry
+from local_gateway.server import Server
+from local_gateway.services import EmbeddedValkey, Services
+from local_gateway.session import WebSocketFront
+from local_gateway.sources import Sources
+from local_gateway.template import load
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from local_gateway.api import Stage, WebSocketApi
+    from local_gateway.server import Headers
+
+EMBEDDED_VALKEY = "embedded:valkey"
+"""A parameter with this value gets the URL of a Valkey server that the emulator starts."""
+
+STOP_SECONDS = 2.8
+"""When a stop has taken this long, what still runs is left to die with the process."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the command line, or a test, asks for."""
+
+    template: Path
+    host: str = "127.0.0.1"
+    port: int = 3000
+    """0 is any free one."""
+    identity: Identity = field(default_factory=Identity)
+    parameters: Mapping[str, str] = field(default_factory=dict[str, str])
+    environment: Mapping[str, Mapping[str, str]] = field(
+        default_factory=dict[str, "Mapping[str, str]"]
+    )
+    """`--env-vars`: by logical id; `Parameters` is for every function that has the variable."""
+    idle_timeout_seconds: float = limits.IDLE_TIMEOUT_SECONDS
+    max_duration_seconds: float = limits.MAX_DURATION_SECONDS
+    connect_rate: float = limits.CONNECT_RATE
+    """Per second; 0 is unlimited."""
+    account_rate: float = 0.0
+    """Per second; 0 is unlimited."""
+    max_concurrency: int = 16
+    state_dir: Path | None = None
+    cache_dir: Path | None = None
+    allow_remote: bool = False
+
+
+class Emulator:
+    """One emulator: `start`, then `stop`; neither twice."""
+
+    def __init__(
+        self,
+        options: Options,
+        *,
+        write_log: Callable[[str], None],
+        why: Callable[[str], None],
+    ) -> None:
+        """Take the options, what takes the functions' log lines, and what takes diagnostics."""
+        self._options = options
+        self._write_log = write_log
+        self._why = why
+        self._stack = contextlib.AsyncExitStack()
+        self._valkey: EmbeddedValkey | None = None
+        self._services = Services(options.identity)
+        self._is_serving = False
+        self.banner = ""
+        """What was started, as a text for a terminal."""
+        self.port = options.port
+        """Where it listens, once started."""
+
+    async def start(self) -> None:
+        """Start everything; when it returns, requests are served and queues are polled.
+
+        Raises:
+            TemplateError: The template is wrong, or asks for what isn't emulated.
+            StartError: A function, an embedded server or the port is not to be had.
+        """
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Stop everything within 3 s, in the reverse order; nothing is left running."""
+        self._is_serving = False
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STOP_SECONDS):
+                await self._stack.aclose()
+
+    async def _start(self) -> None:
+        options = self._options
+        self._services.launch()
+        self._stack.push_async_callback(self._services.stop)
+        application = self._load()
+        check_handlers(application)
+        provisioning = asyncio.create_task(self._services.provision(application))
+        try:
+            await self._serve(application, provisioning)
+        finally:
+            provisioning.cancel()
+            with contextlib.suppress(asyncio.CancelledError, Exception):
+                await provisioning
+        self.banner = write_banner(
+            application, host=options.host, port=self.port, services=self._stand_ins(application)
+        )
+        self._is_serving = True
+
+    def _load(self) -> Application:
+        options = self._options
+        parameters = dict(options.parameters)
+        wanting = [name for name, value in parameters.items() if value == EMBEDDED_VALKEY]
+        if wanting:
+            self._valkey = EmbeddedValkey(state_dir=options.state_dir)
+            self._stack.callback(self._valkey.stop)
+            parameters |= dict.fromkeys(wanting, self._valkey.start())
+        return load(
+            options.template,
+            parameters=parameters,
+            identity=options.identity,
+            cache_dir=options.cache_dir,
+            env_vars=options.environment,
+        )
+
+    async def _serve(self, application: Application, provisioning: asyncio.Task[None]) -> None:
+        options = self._options
+        environment: dict[str, str] = {}
+        functions = Functions(
+            application,
+            environment=environment,
+            max_concurrency=options.max_concurrency,
+            write_log=self._write_log,
+        )
+        registry = Registry()
+        account_rate = TokenBucket(options.account_rate) if options.account_rate else None
+        sockets = WebSocketFront(
+            application,
+            functions,
+            registry,
+            idle_timeout_seconds=options.idle_timeout_seconds,
+            max_duration_seconds=options.max_duration_seconds,
+            connect_rate=TokenBucket(options.connect_rate) if options.connect_rate else None,
+            account_rate=account_rate,
+            why=self._why,
+        )
+        management = ManagementApi(application, registry, account_rate=account_rate, why=self._why)
+        http = HttpApiFront(application, functions)
+        invoke = InvokeApi(application, functions)
+        sources = Sources(application, functions, self._services)
+        app = App(
+            application,
+            sockets=sockets,
+            management=management,
+            http=http,
+            invoke=invoke,
+            own=OwnPages(self._parts),
+            allow_remote=options.allow_remote,
+        )
+        server = Server(
+            app,
+            host=options.host,
+            port=options.port,
+            direct=management.answer_directly(_places(application), admits=self._admits),
+        )
+        self._stack.push_async_callback(functions.stop)
+        self._stack.push_async_callback(sockets.close)
+        self._stack.push_async_callback(invoke.stop)
+        self._stack.push_async_callback(http.stop)
+        # The port first: a second emulator on it is told at once, not when all else is up.
+        await server.start()
+        self._stack.push_async_callback(server.stop)
+        self.port = server.port
+        await provisioning
+        environment |= self._services.environment
+        environment |= _own_endpoints(application, self.port)
+        await functions.start()
+        await sources.start()
+        self._stack.push_async_callback(sources.stop)
+        prewarming = asyncio.create_task(functions.prewarm())
+        self._stack.callback(prewarming.cancel)
+
+    def _admits(self, headers: Headers) -> bool:
+        """Apply to posts that are answered directly what `App` checks of all others."""
+        is_for_us = self._options.allow_remote or is_for_this_machine(headers)
+        return is_for_us and not is_cross_site(headers)
+
+    def _parts(self) -> Mapping[str, bool]:
+        parts = {"gateway": self._is_serving}
+        if self._services.environment:
+            parts["services"] = self._services.is_running
+        if self._valkey is not None:
+            parts["valkey"] = self._valkey.is_running
+        return parts
+
+    def _stand_ins(self, application: Application) -> Mapping[str, str]:
+        stand_ins: dict[str, str] = {}
+        if application.queues:
+            stand_ins["SQS"] = f"moto at {self._services.url}"
+        if application.tables:
+            stand_ins["DynamoDB"] = f"moto at {self._services.url}"
+        if self._valkey is not None:
+            stand_ins["Redis"] = f"Valkey at {self._valkey.url}"
+        return stand_ins
+
+
+def _own_endpoints(application: Application, port: int) -> Mapping[str, str]:
+    """Return where the functions find what the gateway itself emulates."""
+    own = {"AWS_ENDPOINT_URL_LAMBDA": f"http://127.0.0.1:{port}"}
+    stages = [
+        stage.name for api in application.websocket_apis.values() for stage in api.stages.values()
+    ]
+    if len(stages) == 1:
+        own["AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"] = f"http://127.0.0.1:{port}/{stages[0]}"
+    return own
+
+
+def _places(application: Application) -> Mapping[bytes, tuple[WebSocketApi, Stage]]:
+    """Return every path that `@connections` of a stage goes by, as it stands in requests."""
+    stages = [
+        (api, stage) for api in application.websocket_apis.values() for stage in api.stages.values()
+    ]
+    names = [stage.name for _, stage in stages]
+    places: dict[bytes, tuple[WebSocketApi, Stage]] = {}
+    for api, stage in stages:
+        prefixes = [f"/_apis/{api.logical_id}/{stage.name}"]
+        if names.count(stage.name) == 1:
+            prefixes.append(f"/{stage.name}")
+        for prefix in prefixes:
+            for at in ("@", "%40"):
+                places[f"{prefix}/{at}connections".encode()] = (api, stage)
+    return places

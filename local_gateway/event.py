@@ -1,0 +1,219 @@
+"""What a function is given: CONNECT, MESSAGE and DISCONNECT events, byte for byte as AWS's.
+
+The order of keys, what is absent and which headers there are follow the captures in gateway-spec 4.
+An event is joined from pieces of JSON, of which all but the ids, the time and the body are written
+once per stage, route or connection: MESSAGE events are the hot path.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import parse_qsl
+
+import orjson
+
+from local_gateway import ids
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from local_gateway.api import Identity, Stage, WebSocketApi
+
+_REMOVED = frozenset({"connection", "upgrade", "content-length"})
+"""Headers of the handshake that the proxy event lacks (gateway-spec 4.1)."""
+_REPLACED = frozenset(
+    {"host", "x-amzn-trace-id", "x-forwarded-for", "x-forwarded-port", "x-forwarded-proto"}
+)
+"""Headers that the service writes itself."""
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_END = b',"isBase64Encoded":false}'
+
+
+@dataclass(frozen=True, slots=True)
+class Handshake:
+    """The client's request, as the server core read it."""
+
+    headers: Iterable[tuple[bytes, bytes]]
+    """In the client's order and case."""
+    query_string: bytes
+    source_ip: str
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """What every event of one connection says about it."""
+
+    connection_id: str
+    connected_at: int
+    """Milliseconds since the epoch."""
+    identity: bytes
+    """`requestContext.identity` as JSON, of `write_identity`."""
+
+
+class Request(NamedTuple):
+    """What tells one event of a connection from another."""
+
+    request_id: str
+    now_ms: int
+
+
+class Events:
+    """Writes the events of one stage of one API."""
+
+    __slots__ = ("_api_id", "_domain_name", "_host", "_stage", "_stage_variables")
+
+    def __init__(self, api: WebSocketApi, stage: Stage, identity: Identity) -> None:
+        """Write the pieces that are the same in all events."""
+        variables = dict(stage.variables)
+        self._host = api.domain_name(identity)
+        self._stage = b'"stage":' + orjson.dumps(stage.name)
+        self._domain_name = b'"domainName":' + orjson.dumps(self._host)
+        self._api_id = b'"apiId":' + orjson.dumps(api.api_id)
+        # Present only if the stage defines variables (gateway-spec 4.1).
+        self._stage_variables = _pairs({"stageVariables": variables}) if variables else b""
+
+    def connect(self, handshake: Handshake, caller: Caller, request: Request) -> bytes:
+        """Write a CONNECT event (gateway-spec 4.1)."""
+        return b"".join(
+            (
+                b"{",
+                _pairs(_maps("headers", "multiValueHeaders", self._headers(handshake, request))),
+                _query(handshake.query_string),
+                self._stage_variables,
+                b'"requestContext":{"routeKey":"$connect","eventType":"CONNECT",',
+                self._context(caller, request),
+                _END,
+            )
+        )
+
+    def disconnect(self, caller: Caller, request: Request, code: int, reason: str) -> bytes:
+        """Write a DISCONNECT event (4.3): its four headers are blank but for the host."""
+        headers = {
+            "Host": [self._host],
+            "x-api-key": [""],
+            "X-Forwarded-For": [""],
+            "x-restapi": [""],
+        }
+        return b"".join(
+            (
+                b"{",
+                _pairs(_maps("headers", "multiValueHeaders", headers)),
+                self._stage_variables,
+                b'"requestContext":{"routeKey":"$disconnect","disconnectStatusCode":%d,' % code,
+                b'"eventType":"DISCONNECT",',
+                self._context(caller, request, _pairs({"disconnectReason": reason})),
+                _END,
+            )
+        )
+
+    def message_head(self, route_key: str) -> bytes:
+        """Write the beginning of the MESSAGE events of one route, for `message`."""
+        key = orjson.dumps(route_key)
+        return b'{%b"requestContext":{"routeKey":%b,"messageId":"' % (self._stage_variables, key)
+
+    def message(
+        self, head: bytes, message_id: str, text: str, caller: Caller, request: Request
+    ) -> bytes:
+        """Write a MESSAGE event (4.2): `body` is the exact text of the message."""
+        return b"".join(
+            (
+                head,
+                message_id.encode(),
+                b'","eventType":"MESSAGE",',
+                self._context(caller, request),
+                b',"body":',
+                orjson.dumps(text),
+                _END,
+            )
+        )
+
+    def _context(self, caller: Caller, request: Request, reason: bytes = b"") -> bytes:
+        """Write the rest of `requestContext`, which all events share but for `reason`."""
+        request_id = request.request_id.encode()
+        return (
+            b'"extendedRequestId":"%b","requestTime":"%b","messageDirection":"IN",%b%b,'
+            b'"connectedAt":%d,"requestTimeEpoch":%d,"identity":%b,"requestId":"%b",%b,'
+            b'"connectionId":"%b",%b}'
+        ) % (
+            request_id,
+            request_time(request.now_ms // 1000),
+            reason,
+            self._stage,
+            caller.connected_at,
+            request.now_ms,
+            caller.identity,
+            request_id,
+            self._domain_name,
+            caller.connection_id.encode(),
+            self._api_id,
+        )
+
+    def _headers(self, handshake: Handshake, request: Request) -> dict[str, list[str]]:
+        """Return the client's headers in its case and those that the service adds, sorted.
+
+        `Host` is the API's domain name, which the client connected to on AWS; so it is here,
+        although the client connected to a loopback address.
+        """
+        headers: dict[str, list[str]] = {}
+        theirs: dict[str, list[str]] = {}
+        for raw_name, raw_value in handshake.headers:
+            name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+            lower = name.lower()
+            if lower in _REPLACED:
+                theirs.setdefault(lower, []).append(value)
+            elif lower not in _REMOVED:
+                headers.setdefault(name, []).append(value)
+        forwarded = [*theirs.get("x-forwarded-for", []), handshake.source_ip]
+        headers["Host"] = [self._host]
+        headers["X-Amzn-Trace-Id"] = theirs.get("x-amzn-trace-id") or [
+            ids.new_trace_id(request.now_ms)
+        ]
+        headers["X-Forwarded-For"] = [", ".join(forwarded)]
+        headers["X-Forwarded-Port"] = ["443"]
+        headers["X-Forwarded-Proto"] = ["https"]
+        return dict(sorted(headers.items(), key=lambda item: item[0].lower()))
+
+
+@lru_cache(maxsize=256)
+def write_identity(source_ip: str, user_agent: str | None) -> bytes:
+    """Write `requestContext.identity`; without a `User-Agent` header it has none (4.1).
+
+    Most connections come from few clients, and share the bytes.
+    """
+    identity = {"userAgent": user_agent} if user_agent is not None else {}
+    return orjson.dumps({**identity, "sourceIp": source_ip})
+
+
+@lru_cache(maxsize=8)
+def request_time(second: int) -> bytes:
+    """Return `requestTime` of a second since the epoch: `dd/MMM/yyyy:HH:mm:ss +0000`.
+
+    The month is English, which `strftime` would not promise.
+    """
+    at = datetime.fromtimestamp(second, UTC)
+    return f"{at:%d}/{_MONTHS[at.month - 1]}/{at:%Y:%H:%M:%S} +0000".encode()
+
+
+def _query(query_string: bytes) -> bytes:
+    """Write the two query maps, or nothing if there is no query (gateway-spec 4.1)."""
+    if not query_string:
+        return b""
+    values: dict[str, list[str]] = {}
+    for name, value in parse_qsl(query_string.decode("latin-1"), keep_blank_values=True):
+        values.setdefault(name, []).append(value)
+    if not values:
+        return b""
+    return _pairs(_maps("queryStringParameters", "multiValueQueryStringParameters", values))
+
+
+def _maps(single: str, multi: str, values: Mapping[str, list[str]]) -> dict[str, object]:
+    """Return two maps: of each name's last value (gateway-spec 16), and of all its values."""
+    return {single: {name: of_name[-1] for name, of_name in values.items()}, multi: values}
+
+
+def _pairs(pairs: Mapping[str, object]) -> bytes:
+    """Write the pairs of an object with a comma after each, and no braces."""
+    return orjson.dumps(pairs)[1:-1] + b","

@@ -1,0 +1,82 @@
+"""What `$connect` decides: whether a handshake is accepted, and with which subprotocol.
+
+Of the function's answer only the status and `Sec-WebSocket-Protocol` reach the client (gateway-spec
+2 and 3). Nothing is negotiated here: a subprotocol is what the function returned, or none.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from local_gateway.answer import Answer
+from local_gateway.integration import MalformedResponse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from local_gateway.integration import ProxyResponse
+
+_MIN_OK, _MAX_OK, _MIN_FINAL = 200, 299, 200
+_SUBPROTOCOL = "sec-websocket-protocol"
+_FIELD_VALUE = re.compile(r"[\x21-\x7e]+(?: [\x21-\x7e]+)*")
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The handshake is answered with 101."""
+
+    subprotocol: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The handshake is answered with an HTTP error; no WebSocket frame is ever sent."""
+
+    answer: Answer
+
+
+def decide(response: ProxyResponse) -> Accepted | Refused:
+    """Decide by what `$connect` returned.
+
+    Any 2xx accepts; any other status is passed through, without the function's body.
+
+    Raises:
+        MalformedResponse: The status is informational, or the subprotocol is no header value.
+    """
+    if response.status < _MIN_FINAL:
+        raise MalformedResponse(f"statusCode {response.status} is not a final status")
+    if response.status > _MAX_OK:
+        return Refused(Answer(response.status))
+    return Accepted(_returned_subprotocol(response))
+
+
+def _returned_subprotocol(response: ProxyResponse) -> str | None:
+    for name, value in response.headers.items():
+        if name.lower() == _SUBPROTOCOL:
+            if not isinstance(value, str) or not _FIELD_VALUE.fullmatch(value):
+                raise MalformedResponse(f"{name} is {value!r}, not a header value")
+            return value
+    return None
+
+
+def explain_subprotocol(
+    headers: Iterable[tuple[bytes, bytes]], subprotocol: str | None
+) -> str | None:
+    """Say why a client will not like the subprotocol that it gets, None if it will."""
+    lines = [value.decode("latin-1") for name, value in headers if is_subprotocol(name)]
+    offered = [item.strip() for line in lines for item in line.split(",") if item.strip()]
+    if subprotocol is None:
+        if not offered:
+            return None
+        names = ", ".join(offered)
+        return f"the client offers {names}, $connect returns no {_SUBPROTOCOL}: browsers then close"
+    if subprotocol not in offered:
+        return f"$connect returns {_SUBPROTOCOL}: {subprotocol}, which the client did not offer"
+    return None
+
+
+def is_subprotocol(name: bytes) -> bool:
+    """Tell whether a header, in any case, is `Sec-WebSocket-Protocol`."""
+    return name.lower() == _SUBPROTOCOL.encode()

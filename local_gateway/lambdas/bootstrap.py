@@ -1,0 +1,275 @@
+"""What runs in an environment's process: loads the handler once, then calls it event by event.
+
+A script of its own process, `python -P bootstrap.py SOCKET LIFELINE ARN FOLDER …`. Everything that
+a handler can notice (loading, context, JSON rules, error shapes, logging) is AWS's own client,
+`awslambdaric.bootstrap.run`; only its transport is replaced, HTTP by frames on a socketpair. The
+emulator's side imports the frames from here, so at module level this is the standard library's
+lightest part alone: what is imported here is what each cold start pays, and what a handler finds in
+`sys.modules` before its own imports.
+
+Frames, network byte order; strings are UTF-8:
+
+    event    u32 payload length, u64 deadline (ms since the epoch),
+             u16 request id length, u16 trace id length, u32 client context length,
+             then request id, trace id, client context, payload
+    answer   u8 kind, u32 payload length, then the payload
+
+One event at a time: the next one is sent once its predecessor is answered.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from struct import Struct
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from types import TracebackType
+
+EVENT = Struct("!IQHHI")
+ANSWER = Struct("!BI")
+
+READY, RESULT, ERROR, INIT_ERROR = range(4)
+"""Kinds of answers: the handler is loaded (no payload); it returned; it raised; it didn't load."""
+
+MAX_RESPONSE_BYTES = 6_291_556
+"""What a handler may return, as JSON: 6 MB (Lambda developer guide, "Quotas") and a little, as the
+text of Lambda's own error says."""
+
+_CHUNK = 65_536
+
+
+class SocketRuntimeClient:
+    """The part of `awslambdaric`'s runtime client that `run` uses, over a socketpair.
+
+    Reads and writes go by file descriptor: a socket object would be closed by the interpreter on
+    its way out, before the exit status exists that the other side wants to report.
+    """
+
+    def __init__(self, fd: int, arn: str, library: Any) -> None:  # noqa: ANN401 — a module
+        """Take the socket, the function's ARN, and `awslambdaric.lambda_runtime_client`."""
+        self._fd = fd
+        self._arn = arn
+        self._library = library
+        self._is_ready = False
+
+    @property
+    def marshaller(self) -> Any:  # noqa: ANN401 — untyped library
+        """Return what turns JSON into events and results into JSON; a handler may replace it."""
+        return self._library.LambdaRuntimeClient.marshaller
+
+    def wait_next_invocation(self) -> SimpleNamespace:
+        """Return the next event; end the process once the emulator is gone.
+
+        The first call says that the handler is loaded.
+        """
+        if not self._is_ready:
+            self._is_ready = True
+            self._answer(READY, b"")
+        data = os.read(self._fd, _CHUNK)
+        if not data:
+            # Nobody is left to tell, and atexit handlers of a handler don't run on Lambda either.
+            os._exit(0)
+        if len(data) < EVENT.size:
+            data += self._read(EVENT.size - len(data))
+        length, deadline, id_length, trace_length, context_length = EVENT.unpack_from(data)
+        trace = EVENT.size + id_length
+        context = trace + trace_length
+        payload = context + context_length
+        missing = payload + length - len(data)
+        if missing:
+            data += self._read(missing)
+        return SimpleNamespace(
+            invoke_id=data[EVENT.size : trace].decode(),
+            x_amzn_trace_id=data[trace:context].decode(),
+            invoked_function_arn=self._arn,
+            deadline_time_in_ms=deadline,
+            client_context=data[context:payload].decode() or None,
+            cognito_identity=None,
+            tenant_id=None,
+            content_type="application/json",
+            event_body=data[payload:],
+            invocation_id=None,
+        )
+
+    def post_invocation_result(
+        self, invoke_id: str, result: str | bytes, _content_type: str, _invocation_id: str | None
+    ) -> None:
+        """Answer with what the handler returned, or with Lambda's error if that is too large."""
+        # A lone surrogate can't be encoded: the error ends the process, as it does on Lambda.
+        payload = result if isinstance(result, bytes) else result.encode()
+        if len(payload) <= MAX_RESPONSE_BYTES:
+            self._answer(RESULT, payload)
+            return
+        text = (
+            f"Response payload size exceeded maximum allowed payload size "
+            f"({MAX_RESPONSE_BYTES} bytes)."
+        )
+        sys.stdout.write(
+            "[ERROR] LAMBDA_RUNTIME Failed to post handler success response. Http response code: "
+            f"413. RequestId: {invoke_id}, {len(payload)} bytes\n"
+        )
+        error = f'{{"errorMessage":"{text}","errorType":"Function.ResponseSizeTooLarge"}}'
+        self._answer(ERROR, error.encode())
+
+    def post_invocation_error(
+        self, _invoke_id: str, error: str, _xray_fault: str, _invocation_id: str | None
+    ) -> None:
+        """Answer with the error object of a handler that raised."""
+        self._answer(ERROR, error.encode())
+
+    def post_init_error(self, error: object, _error_type: str | None = None) -> None:
+        """Say that the handler could not be loaded; `run` then exits with status 1."""
+        self._answer(INIT_ERROR, self._library.to_json(error).encode())
+
+    def _read(self, count: int) -> bytearray:
+        data = bytearray(count)
+        view = memoryview(data)
+        while count:
+            read = os.readv(self._fd, [view[-count:]])
+            if not read:
+                os._exit(0)
+            count -= read
+        return data
+
+    def _answer(self, kind: int, payload: bytes) -> None:
+        data = ANSWER.pack(kind, len(payload)) + payload
+        sent = os.write(self._fd, data)
+        if sent < len(data):
+            view = memoryview(data)
+            while sent < len(data):
+                sent += os.write(self._fd, view[sent:])
+
+
+def die_with_parent(lifeline: int, *, release: str = os.uname().release) -> None:
+    """See to it that this process and its children end when the emulator does, however it does.
+
+    `lifeline` is a pipe that nobody writes to; end of file on it means that the emulator is gone.
+    Linux turns that into SIGKILL for the whole process group, in the kernel: no thread, and a
+    handler that holds the interpreter's lock dies as well (fcntl(2), F_SETSIG). The signal belongs
+    to an open file description, which all environments would share, hence the reopening.
+    PR_SET_PDEATHSIG would spare the handler's children, and take the end of the emulator's thread
+    that forked for the end of the emulator.
+    """
+    import fcntl  # noqa: PLC0415 — not there on every platform
+    import signal  # noqa: PLC0415 — the same
+
+    # Before 5.6 a pipe signals also when one of several readers closes it, as an environment that
+    # ends does: every other one would die with it.
+    version = release.replace("-", ".").replace("+", ".").split(".")[:2]
+    if sys.platform != "linux" or [int(number) for number in version] < [5, 6]:
+        _watch(lifeline)
+        return
+    try:
+        fd = os.open(f"/proc/self/fd/{lifeline}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        _watch(lifeline)  # no /proc here
+        return
+    os.close(lifeline)
+    fcntl.fcntl(fd, fcntl.F_SETOWN, -os.getpid())
+    fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGKILL)
+    fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) | os.O_ASYNC)
+    try:
+        is_alone = not os.read(fd, 1)
+    except BlockingIOError:
+        is_alone = False
+    # The emulator may have died before the signal was asked for; then it will never come.
+    if is_alone:
+        os._exit(1)
+
+
+def _watch(lifeline: int) -> None:
+    """Do the same with a thread, where the kernel doesn't."""
+    import signal  # noqa: PLC0415 — not there on every platform
+    import threading  # noqa: PLC0415 — only here
+
+    os.set_inheritable(lifeline, False)  # noqa: FBT003 — the argument has no name
+
+    def wait() -> None:
+        os.read(lifeline, 1)
+        os.killpg(0, signal.SIGKILL)
+
+    threading.Thread(target=wait, name="lifeline", daemon=True).start()
+
+
+def _load(load: Callable[[str], Any], handler: str) -> Any:  # noqa: ANN401 — a handler
+    """Load the handler; show where an import failed, which AWS's error leaves out."""
+    try:
+        return load(handler)
+    except Exception as fault:
+        if isinstance(fault.__context__, ImportError):
+            _print_traceback(fault.__context__)
+        raise
+
+
+def _print_traceback(error: ImportError) -> None:
+    import traceback  # noqa: PLC0415 — only on failure
+
+    frames = _own_frames(error.__traceback__)
+    if frames is not None:
+        traceback.print_exception(type(error), error, frames, chain=False)
+
+
+def _own_frames(frames: TracebackType | None) -> TracebackType | None:
+    """Skip the frames that a traceback starts with: this module, awslambdaric and importlib."""
+    while frames is not None:
+        name = frames.tb_frame.f_code.co_filename
+        if not name.endswith(("/bootstrap.py", "/importlib/__init__.py")) and "<frozen" not in name:
+            return frames
+        frames = frames.tb_next
+    return None
+
+
+def _log_error(log: Callable[..., None], error: dict[str, Any], sink: object) -> None:
+    """Log an error without the headline of a traceback that it doesn't have."""
+    log({key: value for key, value in error.items() if key != "stackTrace" or value}, sink)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run the handler that the environment names, until there are no more events."""
+    fd, lifeline, arn, *folders = arguments
+    die_with_parent(int(lifeline))
+    os.set_inheritable(int(fd), False)  # noqa: FBT003 — the argument has no name
+    handler = os.environ["_HANDLER"]  # noqa: TID251 — set for this process by the emulator
+    # As with LANG=en_US.UTF-8, which this machine may not have.
+    sys.stdout.reconfigure(encoding="utf-8", errors="strict")  # type: ignore[union-attr]  # a file
+    sys.stderr.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]  # a file
+
+    # Before the function's folders, which may have another version of it.
+    library = _import_library()
+    sys.path[:0] = folders
+    sys.argv = [sys.argv[0], handler]
+    client = SocketRuntimeClient(int(fd), arn, library.lambda_runtime_client)
+    library.bootstrap.run(handler, client)
+
+
+def _import_library() -> Any:  # noqa: ANN401 — untyped library
+    """Return awslambdaric, with a few things that differ on a developer's machine."""
+    from functools import partial  # noqa: PLC0415 — awslambdaric imports it anyway
+    from importlib import import_module  # noqa: PLC0415 — the same
+
+    # Its HTTP client, a C extension with libcurl, isn't needed; over there it is optional.
+    sys.modules["runtime_client"] = None  # type: ignore[assignment]  # importing it fails
+    bootstrap: Any = import_module("awslambdaric.bootstrap")
+    literals: Any = import_module("awslambdaric.lambda_literals")
+    del sys.modules["runtime_client"]
+
+    load, log_error = bootstrap._get_handler, bootstrap.log_error  # noqa: SLF001 — nothing public
+    bootstrap._get_handler = partial(_load, load)  # noqa: SLF001 — the same
+    bootstrap.log_error = partial(_log_error, log_error)
+    # CloudWatch wants an event on one line; a terminal does not.
+    bootstrap.ERROR_LOG_LINE_TERMINATE = "\n"
+    bootstrap.ERROR_LOG_IDENT = " "
+    # AWS's text goes on about updates of the runtime, which don't happen here.
+    literals.lambda_unhandled_exception_warning_message = (
+        "LAMBDA_WARNING: Unhandled exception. The most likely cause is an issue in the function "
+        "code."
+    )
+    return import_module("awslambdaric")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

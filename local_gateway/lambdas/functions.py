@@ -1,0 +1,187 @@
+"""Every function of a template, invoked by logical id.
+
+functions = Functions(application, environment={…}, write_log=print)
+await functions.start()
+result = await functions.invoke("Message", b'{"body": "hello"}')
+await functions.stop()
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+from typing import TYPE_CHECKING, Final
+
+from local_gateway import clock, ids
+from local_gateway.lambdas.environment import INIT_SECONDS, Blueprint, Invocation
+from local_gateway.lambdas.pool import Pool
+from local_gateway.lambdas.result import InvocationRefused, InvokeResult
+from local_gateway.lambdas.runtimes import interpreter_note, is_supported
+from local_gateway.lambdas.variables import environment_variables, import_folders
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from local_gateway.api import Application, Function
+
+_log = logging.getLogger(__name__)
+
+STOP_SECONDS: Final = 2.0
+"""How long `stop` waits for processes that were killed."""
+
+_PREWARM_AT_ONCE: Final = 2
+_UNSAMPLED: Final = ";Parent=0000000000000000;Sampled=0"
+"""Nothing receives traces here, so that X-Ray's SDK sends none."""
+
+
+class Functions:
+    """Runs the functions of an application, each event in a process of its function.
+
+    `await start()`, then `invoke` as often as wanted and at once, then `await stop()`. All of it on
+    one event loop.
+    """
+
+    def __init__(
+        self,
+        application: Application,
+        *,
+        environment: Mapping[str, str],
+        max_concurrency: int = 16,
+        write_log: Callable[[str], None],
+    ) -> None:
+        """Take the application; nothing runs yet.
+
+        `environment` are variables that every function gets beside Lambda's and its own, read
+        by `start`, when the servers that they name are up;
+        `max_concurrency` limits the processes of a function that reserves no concurrency;
+        `write_log` gets each line of a function's output, its name and request id in front.
+        """
+        self._application = application
+        self._environment = environment  # complete by `start`: ports are known late
+        self._max_concurrency = max_concurrency
+        self._write_log = write_log
+        self._pools: dict[str, Pool] = {}
+        self._lifeline: tuple[int, int] | None = None
+
+    @property
+    def process_ids(self) -> list[int]:
+        """Return the processes of all environments that have not ended."""
+        return [pid for pool in self._pools.values() for pid in pool.process_ids]
+
+    async def start(self) -> None:
+        """Get ready to invoke; processes start with the first event, or with `prewarm`."""
+        self._lifeline = os.pipe()
+        self._pools = {
+            logical_id: self._pool(function, self._lifeline[0])
+            for logical_id, function in self._application.functions.items()
+            if is_supported(function)
+        }
+        note = interpreter_note(self._application)
+        if note is not None:
+            self._write_log(f"why: {note}")
+
+    async def prewarm(self) -> dict[str, str]:
+        """Start one environment of each function, two at a time, and wait until they are there.
+
+        Returns:
+            What went wrong, by logical id: the handler's init error, `errorType: errorMessage`.
+            The log has its traceback.
+        """
+        pools = self._pools  # `stop` may take them away meanwhile
+        gate = asyncio.Semaphore(_PREWARM_AT_ONCE)
+
+        async def prewarm(pool: Pool) -> str | None:
+            async with gate:
+                return await pool.prewarm()
+
+        problems = await asyncio.gather(*map(prewarm, pools.values()))
+        return {
+            logical_id: problem
+            for logical_id, problem in zip(pools, problems, strict=True)
+            if problem is not None
+        }
+
+    async def invoke(
+        self,
+        function: str,
+        payload: bytes,
+        *,
+        request_id: str | None = None,
+        client_context: str | None = None,
+    ) -> InvokeResult:
+        """Run the function with this logical id on a JSON event, and wait for its result.
+
+        Cancelling gives up the result, not the event: a handler that has begun goes on.
+        `client_context` is a JSON object, as the mobile SDKs send it.
+
+        Raises:
+            InvocationRefused: It is unknown, its runtime is not supported, its process can't be
+                started, or the emulator is stopping.
+        """
+        pool = self._pools.get(function)
+        if pool is None:
+            raise self._refusal(function)
+        invocation = Invocation(
+            request_id or ids.new_request_id(),
+            ids.new_trace_id(clock.now_ms()) + _UNSAMPLED,
+            payload or b"{}",
+            client_context.encode() if client_context else b"",
+            asyncio.get_running_loop().create_future(),
+        )
+        pool.submit(invocation)
+        try:
+            return await invocation.future
+        except asyncio.CancelledError:
+            pool.withdraw(invocation)
+            raise
+
+    def recycle(self, function: str) -> None:
+        """Drop the environments of a function once they are idle; its next event gets a new one."""
+        pool = self._pools.get(function)
+        if pool is not None:
+            pool.recycle()
+
+    async def stop(self) -> None:
+        """Kill every process and refuse every caller that waits; may be called twice."""
+        pools, self._pools = self._pools, {}
+        for pool in pools.values():
+            pool.stop()
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                for pool in pools.values():
+                    await pool.wait_stopped()
+        except TimeoutError:
+            _log.warning("processes that were killed are still there")
+        finally:
+            lifeline, self._lifeline = self._lifeline, None
+            for fd in lifeline or ():
+                with contextlib.suppress(OSError):
+                    os.close(fd)
+
+    def _pool(self, function: Function, lifeline: int) -> Pool:
+        width = max(map(len, self._application.functions))
+        limit = function.reserved_concurrency
+        blueprint = Blueprint(
+            function=function,
+            variables=environment_variables(
+                function, self._application.identity, extra=self._environment
+            ),
+            folders=tuple(import_folders(function)),
+            lifeline=lifeline,
+            label=f"{function.logical_id:<{width}}",
+            write_line=self._write_log,
+            init_seconds=INIT_SECONDS,
+        )
+        return Pool(blueprint, limit=self._max_concurrency if limit is None else limit)
+
+    def _refusal(self, logical_id: str) -> InvocationRefused:
+        function = self._application.functions.get(logical_id)
+        if function is None:
+            return InvocationRefused(f"the template has no function {logical_id}")
+        if not is_supported(function):
+            return InvocationRefused(
+                f"{logical_id} needs runtime {function.runtime or 'none'}; supported: python3.x"
+            )
+        return InvocationRefused(f"{logical_id} can't run: the emulator is not running")

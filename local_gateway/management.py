@@ -1,0 +1,192 @@
+"""`@connections`: how a function, or anybody, posts to a connection, looks at it and deletes it.
+
+`post_to_connection`, `get_connection` and `delete_connection` of boto3's `apigatewaymanagementapi`
+end here (gateway-spec 13). A post is written to the client's socket before it is answered, and
+nothing is awaited in between. A 200 means just that: handed to the socket.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+import orjson
+
+from local_gateway import answer, clock, limits
+from local_gateway.answer import Answer
+from local_gateway.ids import CONNECTION_ID, GatewayIds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from local_gateway.api import Application, Stage, WebSocketApi
+    from local_gateway.limits import TokenBucket
+    from local_gateway.registry import OpenConnection, Registry
+    from local_gateway.server import Direct, Headers, Receive, Reply, Scope, Send
+
+
+def _say_nothing(line: str) -> None:
+    del line
+
+
+class ManagementApi:
+    """The management API of every stage; whoever calls it has found the stage, and vice versa."""
+
+    def __init__(
+        self,
+        application: Application,
+        registry: Registry,
+        *,
+        account_rate: TokenBucket | None = None,
+        why: Callable[[str], None] = _say_nothing,
+    ) -> None:
+        """Take what is served.
+
+        Args:
+            application: Its WebSocket APIs are managed.
+            registry: Where the open connections are.
+            account_rate: Posts beyond it are refused with 429; None is unlimited.
+            why: Takes a line for the developer wherever AWS would surprise.
+        """
+        self._registry = registry
+        self._account_rate = account_rate
+        self._why = why
+        self._ids = {
+            api.logical_id: GatewayIds(api.api_id) for api in application.websocket_apis.values()
+        }
+
+    async def __call__(
+        self,
+        api: WebSocketApi,
+        stage: Stage,
+        raw_connection_id: str,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        """Answer one request (ASGI `http`); the id is percent-encoded, as it stood in the path."""
+        gateway_id = self._ids[api.logical_id].new_request_id(clock.now_ms())
+        connection_id = unquote(raw_connection_id)
+        if scope["method"] == "POST":
+            body = await _read(receive, limits.MESSAGE_BYTES)
+            result = self.post_to_connection(api, stage, connection_id, body)
+        elif scope["method"] == "GET":
+            result = self.get_connection(api, stage, connection_id)
+        elif scope["method"] == "DELETE":
+            result = self.delete_connection(api, stage, connection_id)
+        else:
+            result = answer.FORBIDDEN
+        await answer.respond(send, result, gateway_id)
+
+    def answer_directly(
+        self,
+        places: Mapping[bytes, tuple[WebSocketApi, Stage]],
+        *,
+        admits: Callable[[Headers], bool],
+    ) -> Direct:
+        """Return what answers posts at the server core's speed.
+
+        Args:
+            places: The stages by the path of their management API as it is requested, such as
+                `/dev/@connections` and `/dev/%40connections`.
+            admits: Whether a request with these headers may be answered; any other one is left to
+                the ASGI application, which refuses it in its own words.
+        """
+
+        def direct(method: str, target: bytes, headers: Headers) -> Reply | None:
+            path, _, raw_id = target.rpartition(b"/")
+            place = places.get(path)
+            if place is None or method != "POST" or b"?" in raw_id or not admits(headers):
+                return None
+            connection_id = unquote(raw_id.decode("ascii", "replace").replace("%3D", "="))
+
+            def reply(body: bytes | None) -> bytes:
+                gateway_id = self._ids[place[0].logical_id].new_request_id(clock.now_ms())
+                result = self.post_to_connection(*place, connection_id, body)
+                return answer.write_response(result, gateway_id)
+
+            return reply
+
+        return direct
+
+    def post_to_connection(
+        self, api: WebSocketApi, stage: Stage, connection_id: str, body: bytes | None
+    ) -> Answer:
+        """Send `body` as one text message; None stands for one over the limit."""
+        found = self._find(api, stage, connection_id)
+        if body is None:
+            return answer.PAYLOAD_TOO_LARGE
+        if isinstance(found, Answer):
+            return found
+        if self._account_rate is not None and not self._account_rate.take(clock.monotonic()):
+            return answer.LIMIT_EXCEEDED
+        if not body.isascii():
+            body = self._as_text(body, connection_id)
+        return answer.OK if found.post(body) else answer.LIMIT_EXCEEDED
+
+    def get_connection(self, api: WebSocketApi, stage: Stage, connection_id: str) -> Answer:
+        """Describe a connection (gateway-spec 13.2)."""
+        found = self._find(api, stage, connection_id)
+        if isinstance(found, Answer):
+            return found
+        facts = {
+            "connectedAt": _iso(found.connected_at),
+            "identity": {"sourceIp": found.source_ip, "userAgent": found.user_agent},
+            "lastActiveAt": _iso(found.last_active_at),
+        }
+        return Answer(200, body=orjson.dumps(facts))
+
+    def delete_connection(self, api: WebSocketApi, stage: Stage, connection_id: str) -> Answer:
+        """Close a connection."""
+        found = self._find(api, stage, connection_id)
+        if isinstance(found, Answer):
+            return found
+        found.delete()
+        return answer.NO_CONTENT
+
+    def _find(self, api: WebSocketApi, stage: Stage, connection_id: str) -> OpenConnection | Answer:
+        """Return the connection, or what to answer if there is none (gateway-spec 13.3)."""
+        found = self._registry.find(api, stage, connection_id)
+        if found is not None:
+            return found
+        if not CONNECTION_ID.fullmatch(connection_id):
+            message = f"Invalid connectionId: {connection_id}"
+            return answer.error(400, "BadRequestException", message)
+        if self._registry.is_pending(connection_id):
+            self._why(
+                f"{connection_id} is used while its $connect runs: 410, since the connection is "
+                "established only when $connect has returned"
+            )
+        return answer.GONE
+
+    def _as_text(self, body: bytes, connection_id: str) -> bytes:
+        """Return a body that is UTF-8: what isn't is replaced (gateway-spec 16)."""
+        try:
+            body.decode()
+        except UnicodeDecodeError:
+            self._why(
+                f"a post to {connection_id} is not UTF-8: sent as text with replacement characters"
+            )
+            return body.decode(errors="replace").encode()
+        return body
+
+
+async def _read(receive: Receive, limit: int) -> bytes | None:
+    """Read a request's body; None, with the rest unread, if it is longer than `limit`."""
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    if message.get("more_body", False):
+        pieces, length = [body], len(body)
+        while message.get("more_body", False) and length <= limit:
+            message = await receive()
+            pieces.append(message.get("body", b""))
+            length += len(pieces[-1])
+        body = b"".join(pieces)
+    return None if len(body) > limit else body
+
+
+def _iso(at_ms: int) -> str:
+    """Write a time as `2022-01-25T18:50:04.673Z`."""
+    at = datetime.fromtimestamp(at_ms / 1000, UTC)
+    return f"{at:%Y-%m-%dT%H:%M:%S}.{at_ms % 1000:03d}Z"

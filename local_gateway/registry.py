@@ -1,0 +1,102 @@
+"""The connections that a push can find, by API, stage and connection id."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from local_gateway.api import Stage, WebSocketApi
+
+
+class OpenConnection(Protocol):
+    """What the management API needs of a connection."""
+
+    @property
+    def connection_id(self) -> str:
+        """Its id."""
+        ...
+
+    @property
+    def api_id(self) -> str:
+        """The API that it was opened on."""
+        ...
+
+    @property
+    def stage_name(self) -> str:
+        """The stage that it was opened on."""
+        ...
+
+    @property
+    def connected_at(self) -> int:
+        """Milliseconds since the epoch."""
+        ...
+
+    @property
+    def last_active_at(self) -> int:
+        """When anything last came or went, in milliseconds since the epoch."""
+        ...
+
+    @property
+    def source_ip(self) -> str:
+        """The client's address."""
+        ...
+
+    @property
+    def user_agent(self) -> str | None:
+        """The client's `User-Agent`, None if it sent none."""
+        ...
+
+    def post(self, data: bytes) -> bool:
+        """Send UTF-8 text as one message; False, and nothing sent, if the buffer is full."""
+        ...
+
+    def delete(self) -> None:
+        """Close the connection, as `DELETE` does."""
+        ...
+
+
+class Registry:
+    """Which connections are open, and which are still connecting. Every call is O(1)."""
+
+    __slots__ = ("_open", "_pending")
+
+    def __init__(self) -> None:
+        # Ids are unique in a process, so an id finds its connection, which knows its stage:
+        # a key of API, stage and id would cost each connection 64 bytes more.
+        self._open: dict[str, OpenConnection] = {}
+        self._pending: set[str] = set()
+
+    def __len__(self) -> int:
+        """Return how many connections are open."""
+        return len(self._open)
+
+    def connections(self) -> list[OpenConnection]:
+        """Return those that are open at this moment, the oldest first."""
+        return list(self._open.values())
+
+    def reserve(self, connection_id: str) -> None:
+        """Note a connection whose `$connect` runs: it exists, and cannot be posted to yet."""
+        self._pending.add(connection_id)
+
+    def release(self, connection_id: str) -> None:
+        """End what `reserve` began, whether the connection was accepted or not."""
+        self._pending.discard(connection_id)
+
+    def is_pending(self, connection_id: str) -> bool:
+        """Tell whether the `$connect` of this connection runs."""
+        return connection_id in self._pending
+
+    def add(self, connection: OpenConnection) -> None:
+        """Let pushes find a connection from now on."""
+        self._open[connection.connection_id] = connection
+
+    def remove(self, connection: OpenConnection) -> None:
+        """Let pushes find it no longer; a connection that is gone stays gone."""
+        self._open.pop(connection.connection_id, None)
+
+    def find(self, api: WebSocketApi, stage: Stage, connection_id: str) -> OpenConnection | None:
+        """Return the open connection with this id on this stage, None if there is none."""
+        connection = self._open.get(connection_id)
+        if connection is None or connection.api_id != api.api_id:
+            return None
+        return connection if connection.stage_name == stage.name else None

@@ -1,0 +1,122 @@
+"""Where the code of functions and layers stands on this machine.
+
+SAM says it in `CodeUri` and `ContentUri`, which `samtransform` carries through the transform; plain
+CloudFormation in `Code` and `Content` as `aws cloudformation package` takes them, a folder beside
+the template; CDK in the metadata of a resource. What isn't a folder here can't run here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from local_gateway import samtransform
+from local_gateway.files import write_atomically
+
+if TYPE_CHECKING:
+    from local_gateway.declarations import Declarations
+    from local_gateway.properties import Properties
+    from local_gateway.tree import Place
+
+_OPT_FOLDERS: Final = ("python", "nodejs", "bin", "lib")
+"""What a runtime looks for in a layer (Lambda guide, "Packaging layers")."""
+
+
+def folder_of_function(
+    logical_id: str, declarations: Declarations, runtime: str, inline_folder: Path | None
+) -> Path:
+    """Return the folder that is the function's /var/task.
+
+    Raises:
+        UnsupportedFeature: The code is in S3, in a container image or in an archive.
+        TemplateError: There is no such folder.
+    """
+    properties = declarations.properties(logical_id)
+    asset = _asset(logical_id, declarations)
+    if asset is not None:
+        return _folder(asset, declarations, properties.place.at("Code"))
+    local = _local_path(properties, "Code")
+    if local is not None:
+        return _folder(local, declarations, properties.place.at("Code"))
+    location = properties.mapping("Code")
+    if location is None:
+        raise properties.error("Code", "is missing")
+    if location.has("ZipFile"):
+        return _write_inline(location, runtime, inline_folder)
+    found = ", ".join(location) or "nothing"
+    raise properties.unsupported("Code", f"holds {found}", allowed="a folder of this machine")
+
+
+def folder_of_layer(logical_id: str, declarations: Declarations) -> Path | None:
+    """Return the folder that a layer puts into /opt, None for one that only a build fills.
+
+    A layer with a `BuildMethod` is taken as it stands where the source has the shape of /opt
+    already. Otherwise its packages have to come from the interpreter's own environment: what `sam
+    build` made is for Lambda's platform and its Python, which need not be this machine's.
+    """
+    properties = declarations.properties(logical_id)
+    place = properties.place.at("Content")
+    local = _asset(logical_id, declarations) or _local_path(properties, "Content")
+    if local is None:
+        location = properties.mapping("Content")
+        found = ", ".join(location) if location else "nothing"
+        raise properties.unsupported("Content", f"holds {found}", allowed="a folder")
+    folder = _folder(local, declarations, place)
+    method = declarations.metadata(logical_id).optional_text("BuildMethod")
+    if method is None or any((folder / name).is_dir() for name in _OPT_FOLDERS):
+        return folder
+    declarations.ignore(
+        declarations.source(logical_id),  # the transform appends a hash to a layer's logical id
+        f"it is built (BuildMethod: {method}) and {local} has none of "
+        f"{', '.join(_OPT_FOLDERS)}; what it holds has to be installed in the interpreter's own "
+        "environment",
+        kind=declarations.kind(logical_id),
+    )
+    return None
+
+
+def _asset(logical_id: str, declarations: Declarations) -> str | None:
+    """Return where CDK put the code (`aws:asset:path`), relative to the template."""
+    metadata = declarations.metadata(logical_id)
+    return metadata.optional_text("aws:asset:path")
+
+
+def _local_path(properties: Properties, name: str) -> str | None:
+    """Return a path that stands there as text, or was carried through the SAM transform."""
+    if not properties.has(name):
+        return None
+    value = properties.value(name)
+    if isinstance(value, str):
+        return None if value.startswith(("s3://", "https://")) else value
+    if isinstance(value, dict) and value.get("S3Bucket") == samtransform.LOCAL:
+        location = properties.mapping(name)
+        return location.text("S3Key") if location else None
+    return None
+
+
+def _folder(path: str, declarations: Declarations, place: Place) -> Path:
+    if not path or path.startswith("{{"):
+        raise place.error(f"is {path!r}", allowed="a folder")
+    # Not resolved: a symbolic link is the author's name for the folder.
+    folder = Path(os.path.normpath(declarations.file.parent.absolute() / path))
+    if folder.is_file():
+        raise place.unsupported(f"{path} is a file", allowed="a folder")
+    if not folder.is_dir():
+        raise place.error(f"there is no folder {folder}")
+    return folder
+
+
+def _write_inline(location: Properties, runtime: str, inline_folder: Path | None) -> Path:
+    """Write inline code to the file `index`, as Lambda does, into a folder named by its content."""
+    if inline_folder is None:
+        raise location.unsupported("ZipFile", "inline code", allowed="a folder of this machine")
+    name = "index.py" if runtime.startswith("python") else "index.js"
+    source = location.text("ZipFile")
+    folder = inline_folder / hashlib.sha256(f"{name}\n{source}".encode()).hexdigest()[:32]
+    try:
+        write_atomically(folder / name, source)
+    except OSError as error:
+        raise location.error("ZipFile", f"can't be written to {folder}: {error}") from error
+    return folder

@@ -1,0 +1,103 @@
+"""WebSocket APIs: `AWS::ApiGatewayV2::Api` with `ProtocolType: WEBSOCKET`, and its routes."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from local_gateway.api import Route, WebSocketApi
+from local_gateway.resources import integrations, routes, stages
+
+if TYPE_CHECKING:
+    from local_gateway.declarations import Declarations
+    from local_gateway.properties import Properties
+
+_LIFECYCLE: Final = ("$connect", "$disconnect", "$default")
+_ROUTE: Final = "AWS::ApiGatewayV2::Route"
+
+
+def read(declarations: Declarations) -> dict[str, WebSocketApi]:
+    """Return the WebSocket APIs by logical id.
+
+    Raises:
+        TemplateError: A property is wrong or missing.
+        UnsupportedFeature: A route or stage asks for what isn't emulated.
+    """
+    return {
+        logical_id: _read_api(logical_id, properties, declarations)
+        for logical_id, properties in declarations.of_type("AWS::ApiGatewayV2::Api")
+        if routes.protocol(properties) == "WEBSOCKET"
+    }
+
+
+def _read_api(logical_id: str, properties: Properties, declarations: Declarations) -> WebSocketApi:
+    return WebSocketApi(
+        logical_id=logical_id,
+        api_id=declarations.id(logical_id),
+        name=properties.text("Name"),
+        route_selection_expression=properties.text("RouteSelectionExpression"),
+        routes=MappingProxyType(_read_routes(logical_id, declarations)),
+        stages=MappingProxyType(stages.read(logical_id, declarations, is_http=False)),
+    )
+
+
+def _read_routes(api: str, declarations: Declarations) -> dict[str, Route]:
+    two_way = _two_way_routes(api, declarations)
+    found: dict[str, Route] = {}
+    for logical_id, properties in routes.of_api(api, declarations):
+        key = _route_key(properties)
+        if key in found:
+            raise properties.error(
+                "RouteKey", f"{found[key].logical_id} has the route key {key!r} already"
+            )
+        routes.check_open(properties)
+        _check_validation(properties)
+        found[key] = Route(
+            logical_id=logical_id,
+            route_key=key,
+            integration=integrations.target_of(properties, api, declarations, is_http=False),
+            has_route_response=logical_id in two_way,
+        )
+    if not found:
+        raise declarations.properties(api).place.error(
+            "no AWS::ApiGatewayV2::Route has this API, which can't be deployed without one"
+        )
+    return found
+
+
+def _route_key(properties: Properties) -> str:
+    key = properties.text("RouteKey")
+    if not key or (key.startswith("$") and key not in _LIFECYCLE):
+        raise properties.error(
+            "RouteKey", f"is {key!r}", allowed=", ".join(_LIFECYCLE) + ", a text without $ in front"
+        )
+    return key
+
+
+def _check_validation(properties: Properties) -> None:
+    for name in ("ModelSelectionExpression", "RequestModels"):
+        if properties.has(name):
+            raise properties.unsupported(name, "asks for validation by a model", allowed="none")
+    parameters = properties.mapping("RequestParameters")
+    for name in parameters or ():
+        declared = parameters.mapping(name) if parameters else None
+        if declared and declared.boolean("Required"):
+            raise declared.unsupported("Required", "is true", allowed="false")
+
+
+def _two_way_routes(api: str, declarations: Declarations) -> set[str]:
+    """Return the routes with a route response, which alone makes them two-way (gateway-spec 8)."""
+    two_way: set[str] = set()
+    for _, properties in declarations.of_type("AWS::ApiGatewayV2::RouteResponse"):
+        if properties.text("ApiId") != declarations.id(api):
+            continue
+        route_id = properties.text("RouteId")
+        route = declarations.find(_ROUTE, route_id)
+        if route is None:
+            raise properties.error("RouteId", f"is {route_id!r}, no route of this template")
+        properties.choice("RouteResponseKey", ("$default",))
+        for name in ("ModelSelectionExpression", "ResponseModels", "ResponseParameters"):
+            if properties.has(name):
+                raise properties.unsupported(name, "is given", allowed="none")
+        two_way.add(route)
+    return two_way

@@ -1,0 +1,176 @@
+r"""From the text of a message to a route key: the API's `RouteSelectionExpression`.
+
+An expression is compiled once per API into constants and paths, and evaluated for each message.
+The grammar is that of gateway-spec 6: `$request.body.path.to[0].x`, `${request.body.path}` and
+constants in any mixture, `\$` for a dollar sign. Nothing but the body can be asked for.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, TypeAlias
+
+import orjson
+
+from local_gateway.errors import TemplateError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from local_gateway.api import Route, WebSocketApi
+
+DEFAULT = "$default"
+CONNECT = "$connect"
+DISCONNECT = "$disconnect"
+LIFECYCLE = frozenset({CONNECT, DISCONNECT, DEFAULT})
+"""Route keys that no message can select by name (gateway-spec 6.8)."""
+
+Path: TypeAlias = "tuple[str | int, ...]"
+"""Names and indexes from the top of the body down."""
+Part: TypeAlias = "str | Path"
+"""A constant, or what to look up."""
+Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
+
+_BODY = re.compile(r"request\.body(?![A-Za-z0-9_])")
+_NAME = r"[A-Za-z0-9_]+(?:-[A-Za-z0-9_]+)*"
+_STEP = re.compile(
+    rf"\.(?P<name>{_NAME})|\[(?P<index>\d{{1,9}})\]|\[(?P<quote>['\"])(?P<key>.*?)(?P=quote)\]"
+)
+_MAX_DEPTH = 128  # a route key has at most 128 characters, so nothing deeper can match
+_ALLOWED = "$request.body.path, ${request.body.path[0].name}, constants, and \\$ for a dollar sign"
+
+
+class RouteSelector:
+    """The routes of one API and how a message chooses among them."""
+
+    __slots__ = ("_custom", "_default", "_parts")
+
+    def __init__(self, api: WebSocketApi) -> None:
+        """Compile the expression of `api`.
+
+        Raises:
+            TemplateError: The expression asks for something else than the body of a message, or
+                for a JSON path with wildcards, filters or slices.
+        """
+        self._default = api.routes.get(DEFAULT)
+        self._custom: Mapping[str, Route] = {
+            key: route for key, route in api.routes.items() if key not in LIFECYCLE
+        }
+        try:
+            self._parts = compile_expression(api.route_selection_expression)
+        except ValueError as error:
+            raise TemplateError(
+                f"{api.route_selection_expression!r} {error}",
+                logical_id=api.logical_id,
+                path="Properties.RouteSelectionExpression",
+                allowed=_ALLOWED,
+            ) from error
+
+    def select(self, text: str) -> Route | None:
+        """Return the route of a message: the one with the selected key, else `$default`'s.
+
+        None if there is neither, which the client is told by a `Forbidden` frame.
+        """
+        if not self._custom:
+            return self._default
+        key = evaluate(self._parts, text)
+        return self._default if key is None else self._custom.get(key, self._default)
+
+
+def compile_expression(expression: str) -> tuple[Part, ...]:
+    """Split a route selection expression into constants and paths.
+
+    Raises:
+        ValueError: With the rest of a sentence that began with the expression.
+    """
+    if _BODY.match(expression):
+        # The console proposes `request.body.action`, which as a constant would match nothing.
+        expression = "$" + expression
+    parts: list[Part] = []
+    constant: list[str] = []
+    at = 0
+    while at < len(expression):
+        if expression.startswith("\\$", at):
+            constant.append("$")
+            at += 2
+        elif expression[at] != "$":
+            constant.append(expression[at])
+            at += 1
+        else:
+            if constant:
+                parts.append("".join(constant))
+                constant.clear()
+            path, at = _variable(expression, at + 1)
+            parts.append(path)
+    if constant:
+        parts.append("".join(constant))
+    return tuple(parts)
+
+
+def _variable(expression: str, at: int) -> tuple[Path, int]:
+    has_brace = expression.startswith("{", at)
+    body = _BODY.match(expression, at + has_brace)
+    if body is None:
+        raise ValueError("asks for something else than the body of a message")
+    at = body.end()
+    path: list[str | int] = []
+    while step := _STEP.match(expression, at):
+        index = step["index"]
+        path.append(int(index) if index is not None else step["name"] or step["key"] or "")
+        at = step.end()
+    if expression[at : at + 1] in {".", "["} or (has_brace and expression[at : at + 1] != "}"):
+        raise ValueError(f"has a path that isn't understood from character {at + 1} on")
+    if not path:
+        raise ValueError("names no part of the body")
+    return tuple(path), at + has_brace
+
+
+def evaluate(parts: tuple[Part, ...], text: str) -> str | None:
+    """Return what the expression selects in a message.
+
+    None if it cannot be evaluated: the text is not JSON (NaN isn't either, nor is what nests deeper
+    than 1,024 levels) or not an object (gateway-spec 6.7). A path that leads nowhere is the empty
+    string (6.4).
+    """
+    try:
+        body: Json = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+    if not isinstance(body, dict):
+        return None
+    first = parts[0] if parts else ""
+    if len(parts) == 1:
+        return first if isinstance(first, str) else _stringify(_follow(first, body))
+    return "".join(
+        part if isinstance(part, str) else _stringify(_follow(part, body)) for part in parts
+    )
+
+
+def _follow(path: Path, value: Json) -> Json:
+    for step in path:
+        if isinstance(value, dict) and isinstance(step, str):
+            value = value.get(step)
+        elif isinstance(value, list) and isinstance(step, int):
+            value = value[step] if step < len(value) else None
+        else:
+            return None
+    return value
+
+
+def _stringify(value: Json, depth: int = 0) -> str:
+    """Write a selected value as AWS does: text as it stands, an array as `[a, b]` (6.3).
+
+    The text of an object isn't documented; Java writes a map as here, and no route key looks so.
+    """
+    if isinstance(value, str):
+        return value
+    if value is None or depth > _MAX_DEPTH:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        return f"[{', '.join(_stringify(item, depth + 1) for item in value)}]"
+    if isinstance(value, dict):
+        pairs = (f"{key}={_stringify(item, depth + 1)}" for key, item in value.items())
+        return f"{{{', '.join(pairs)}}}"
+    return str(value)

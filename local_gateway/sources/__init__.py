@@ -1,0 +1,107 @@
+"""What invokes functions without a client: queues and schedules.
+
+`Sources` runs one poller per mapping of a queue (`sqs`) and one clock per schedule (`schedule`).
+Schedules invoke as Lambda's asynchronous invocations do (`asynchronous`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from local_gateway.errors import TemplateError
+from local_gateway.sources.asynchronous import AsynchronousInvoker
+from local_gateway.sources.expression import InvalidExpression, parse
+from local_gateway.sources.schedule import Scheduler
+from local_gateway.sources.sqs import QueuePoller, visibility_timeout_seconds
+
+if TYPE_CHECKING:
+    from local_gateway.api import Application, QueueMapping, Schedule
+    from local_gateway.integration import Functions
+    from local_gateway.services import Services
+
+__all__ = ["AsynchronousInvoker", "Sources"]
+
+STOP_GRACE_SECONDS = 1.0
+"""How long batches that are being processed may take to finish at a stop."""
+
+
+class Sources:
+    """All event sources of one template."""
+
+    def __init__(self, application: Application, functions: Functions, services: Services) -> None:
+        """Take what to run; nothing moves before `start`.
+
+        Raises:
+            TemplateError: AWS would refuse a mapping or a schedule.
+        """
+        for mapping in application.queue_mappings:
+            _check_mapping(application, mapping)
+        for schedule in application.schedules:
+            _check_schedule(application, schedule)
+        self._application = application
+        self._functions = functions
+        self._services = services
+        self._asynchronous = AsynchronousInvoker(functions)
+        self._pollers: list[QueuePoller] = []
+        self._schedulers: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Start to poll, once the queues are there, and the clocks: `rate(…)` counts from now."""
+        application = self._application
+        for mapping in application.queue_mappings:
+            if mapping.is_enabled:
+                queue = application.queues[mapping.queue]
+                poller = QueuePoller(
+                    mapping,
+                    queue,
+                    client=self._services.client,
+                    functions=self._functions,
+                    region=application.identity.region,
+                )
+                self._services.on_sent(queue.name, poller.expect)
+                self._pollers.append(poller)
+                poller.start()
+        for schedule in application.schedules:
+            if schedule.is_enabled:
+                scheduler = Scheduler(schedule, application.identity, self._asynchronous)
+                task = asyncio.create_task(scheduler.run(), name=f"schedule {schedule.name}")
+                self._schedulers.append(task)
+
+    async def stop(self) -> None:
+        """Take no more messages and fire no more; let running batches finish, for a short while."""
+        for task in self._schedulers:
+            task.cancel()
+        await asyncio.gather(*self._schedulers, return_exceptions=True)
+        await self._asynchronous.stop()
+        await asyncio.gather(*(poller.stop(STOP_GRACE_SECONDS) for poller in self._pollers))
+        self._schedulers.clear()
+        self._pollers.clear()
+
+
+def _check_mapping(application: Application, mapping: QueueMapping) -> None:
+    """Refuse what CreateEventSourceMapping refuses: a message back in the queue while it runs."""
+    visibility = visibility_timeout_seconds(application.queues[mapping.queue])
+    timeout = application.functions[mapping.function].timeout_seconds
+    if visibility < timeout:
+        raise TemplateError(
+            f"the queue {mapping.queue} has a visibility timeout of {visibility} seconds, less "
+            f"than the {timeout} seconds of the function {mapping.function}",
+            file=application.template,
+            logical_id=mapping.logical_id,
+            path="Properties.EventSourceArn",
+            allowed="a VisibilityTimeout of at least the function's Timeout",
+        )
+
+
+def _check_schedule(application: Application, schedule: Schedule) -> None:
+    try:
+        parse(schedule.expression, kind=schedule.kind)
+    except InvalidExpression as error:
+        raise TemplateError(
+            str(error),
+            file=application.template,
+            logical_id=schedule.logical_id,
+            path="Properties.ScheduleExpression",
+            allowed="rate(VALUE UNIT), cron(MINUTES HOURS DAY-OF-MONTH MONTH DAY-OF-WEEK YEAR)",
+        ) from error

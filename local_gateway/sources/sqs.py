@@ -1,0 +1,259 @@
+"""Event source mappings from a queue to a function, as Lambda's pollers behave.
+
+The life of a message: it is received, and is then invisible for the queue's visibility timeout. If
+the function succeeds, it is deleted; if not, it shows up again when that timeout is over, with a
+higher ApproximateReceiveCount, until the queue's redrive policy moves it to the dead-letter queue.
+That last step is the queue's own.
+
+Lambda's pollers wait in long polls. Here the queue tells when something is sent, so the function
+runs within milliseconds; every second a look at the queue finds what no word was heard of.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import heapq
+import logging
+from typing import TYPE_CHECKING, Any, Protocol
+
+from local_gateway import clock
+from local_gateway.lambdas.result import InvocationRefused
+from local_gateway.services.errors import ServiceError
+from local_gateway.sources.sqs_event import read_failures, write_events
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from local_gateway.api import Queue, QueueMapping
+    from local_gateway.integration import Functions
+    from local_gateway.sources.sqs_event import Message
+
+_logger = logging.getLogger(__name__)
+
+_RECEIVE_COUNT = 10
+"""The most that one ReceiveMessage returns."""
+POLL_SECONDS = 1.0
+"""How often to look at a queue that no word comes from."""
+_FIRST_CONCURRENCY = 5
+"""Batches at once when a backlog begins (Lambda developer guide, "Scaling")."""
+_GROWTH_PER_SECOND = 5.0
+"""300 more a minute while there is a backlog (same page)."""
+_LAST_CONCURRENCY = 1_000
+_DEFAULT_VISIBILITY_TIMEOUT = 30
+_TICK_MS = 2
+"""A message whose time comes in this millisecond can be received in the one after the next."""
+
+
+class QueueClient(Protocol):
+    """What a poller needs of SQS."""
+
+    async def receive(self, queue_url: str, count: int) -> list[dict[str, Any]]:
+        """Return up to `count` messages at once, an empty list if there are none."""
+        ...
+
+    async def delete(self, queue_url: str, receipt_handles: Sequence[str]) -> None:
+        """Delete messages."""
+        ...
+
+
+class QueuePoller:
+    """Runs one mapping."""
+
+    def __init__(  # noqa: PLR0913 — one for each thing it works with, and two for tests
+        self,
+        mapping: QueueMapping,
+        queue: Queue,
+        *,
+        client: QueueClient,
+        functions: Functions,
+        region: str,
+        now_ms: Callable[[], int] = clock.now_ms,
+        poll_seconds: float = POLL_SECONDS,
+    ) -> None:
+        """Take the mapping, its queue, and what to receive from and invoke.
+
+        `poll_seconds` is how often to look at a queue that no word comes from.
+        """
+        self._mapping = mapping
+        self._queue = queue
+        self._client = client
+        self._functions = functions
+        self._region = region
+        self._now_ms = now_ms
+        self._poll_seconds = poll_seconds
+        self._visibility_ms = visibility_timeout_seconds(queue) * 1000
+        self._concurrency = Concurrency(mapping.maximum_concurrency)
+        self._wake = asyncio.Event()
+        self._due: list[int] = []
+        self._running: set[asyncio.Task[None]] = set()
+        self._polling: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Start to poll."""
+        self._polling = asyncio.create_task(self._poll(), name=f"mapping {self._queue.name}")
+
+    async def stop(self, grace_seconds: float) -> None:
+        """Receive no more; give batches that run some time to finish, then give them up.
+
+        The messages of a batch that was given up are still in the queue.
+        """
+        if self._polling is not None:
+            self._polling.cancel()
+            await asyncio.gather(self._polling, return_exceptions=True)
+        if self._running:
+            await asyncio.wait(self._running, timeout=grace_seconds)
+        for task in tuple(self._running):
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+
+    def expect(self, due_ms: int) -> None:
+        """Look at the queue at `due_ms`, or now if that has passed: there is something then."""
+        if due_ms <= self._now_ms():
+            self._wake.set()
+            return
+        heapq.heappush(self._due, due_ms + _TICK_MS)
+        if self._due[0] == due_ms + _TICK_MS:
+            self._wake.set()  # whoever waits must wait less
+
+    async def _poll(self) -> None:
+        while True:
+            if len(self._running) >= self._concurrency.limit:
+                await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
+                self._concurrency.grow(clock.monotonic())
+                continue
+            self._wake.clear()
+            try:
+                messages = await self._receive_batch()
+            except ServiceError as error:
+                _logger.warning("mapping of %s: %s", self._queue.name, error)
+                await asyncio.sleep(self._poll_seconds)
+                continue
+            if messages:
+                self._process(messages)
+            else:
+                if not self._running:
+                    self._concurrency.reset()
+                await self._wait(self._poll_seconds)
+
+    async def _receive_batch(self) -> list[Message]:
+        """Receive a batch: what is there, or with a batching window what comes within it.
+
+        A batch of more than ten takes several receives. On AWS it needs a window; here it may do
+        without one, and is then made of what is there.
+        """
+        mapping = self._mapping
+        messages: list[Message] = list(await self._receive(mapping.batch_size))
+        if not messages or (not mapping.batching_window_seconds and len(messages) < _RECEIVE_COUNT):
+            return messages
+        closes_at = clock.monotonic() + mapping.batching_window_seconds
+        while len(messages) < mapping.batch_size:
+            self._wake.clear()
+            more = await self._receive(mapping.batch_size - len(messages))
+            messages.extend(more)
+            if not more:
+                left = closes_at - clock.monotonic()
+                if left <= 0:
+                    break
+                await self._wait(min(left, self._poll_seconds))
+        return messages
+
+    async def _receive(self, count: int) -> list[dict[str, Any]]:
+        return await self._client.receive(self._queue.url, min(count, _RECEIVE_COUNT))
+
+    async def _wait(self, seconds: float) -> None:
+        """Wait until a message is due, but no longer than `seconds`."""
+        now = self._now_ms()
+        while self._due and self._due[0] <= now:
+            heapq.heappop(self._due)
+            self._wake.set()
+        if self._due:
+            seconds = min(seconds, (self._due[0] - now) / 1000)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
+
+    def _process(self, messages: list[Message]) -> None:
+        received_ms = self._now_ms()
+        for event, batch in write_events(messages, self._queue.arn, self._region):
+            task = asyncio.create_task(self._run(event, batch, received_ms))
+            self._running.add(task)
+            task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        # The next messages of a FIFO group can be received only now.
+        self._wake.set()
+
+    async def _run(self, event: bytes, batch: list[Message], received_ms: int) -> None:
+        """Invoke the function with a batch, and delete what succeeded."""
+        failed = await self._invoke(event, [message["MessageId"] for message in batch])
+        done = [m["ReceiptHandle"] for m in batch if m["MessageId"] not in failed]
+        if failed:
+            self.expect(received_ms + self._visibility_ms)
+        if done:
+            try:
+                await self._client.delete(self._queue.url, done)
+            except ServiceError as error:
+                _logger.warning("mapping of %s: %s", self._queue.name, error)
+
+    async def _invoke(self, event: bytes, message_ids: list[str]) -> frozenset[str]:
+        """Return which messages failed."""
+        mapping = self._mapping
+        everything = frozenset(message_ids)
+        try:
+            result = await self._functions.invoke(mapping.function, event)
+        except InvocationRefused as error:
+            _logger.warning("mapping of %s: %s", self._queue.name, error)
+            return everything
+        except Exception:
+            _logger.exception("mapping of %s: invoking failed", self._queue.name)
+            return everything
+        if result.function_error is not None:
+            failed = everything
+        elif mapping.reports_batch_item_failures:
+            failed = read_failures(result.payload, message_ids)
+        else:
+            failed = frozenset[str]()
+        if failed:
+            _logger.warning(
+                "%s failed for %d of %d messages of %s; again in %d s",
+                mapping.function,
+                len(failed),
+                len(message_ids),
+                self._queue.name,
+                self._visibility_ms // 1000,
+            )
+        return failed
+
+
+class Concurrency:
+    """How many batches of one mapping may run at once."""
+
+    def __init__(self, maximum: int | None) -> None:
+        """Take the mapping's MaximumConcurrency."""
+        self._maximum = maximum or _LAST_CONCURRENCY
+        self._allowed = float(_FIRST_CONCURRENCY)
+        self._grown_at: float | None = None
+
+    @property
+    def limit(self) -> int:
+        """Return the number."""
+        return min(int(self._allowed), self._maximum)
+
+    def grow(self, now: float) -> None:
+        """Allow more, because the limit was reached at `now` seconds of a steady clock."""
+        if self._grown_at is not None:
+            earned = (now - self._grown_at) * _GROWTH_PER_SECOND
+            self._allowed = min(_LAST_CONCURRENCY, self._allowed + earned)
+        self._grown_at = now
+
+    def reset(self) -> None:
+        """Begin anew: the backlog is gone."""
+        self._allowed = float(_FIRST_CONCURRENCY)
+        self._grown_at = None
+
+
+def visibility_timeout_seconds(queue: Queue) -> int:
+    """Return how long a received message is invisible; SQS's default is 30 seconds."""
+    return int(queue.attributes.get("VisibilityTimeout", _DEFAULT_VISIBILITY_TIMEOUT))

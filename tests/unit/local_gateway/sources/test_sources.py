@@ -1,0 +1,217 @@
+"""Mappings and schedules of a template, on the real queues."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from local_gateway.api import (
+    Application,
+    Function,
+    Identity,
+    Queue,
+    QueueMapping,
+    Schedule,
+)
+from local_gateway.errors import TemplateError
+from local_gateway.services import Services
+from local_gateway.sources import Sources
+from tests.fakes.invocations import RecordingFunctions, failed
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+import pytest_asyncio
+
+IDENTITY = Identity()
+
+
+def queue(name: str, **attributes: str) -> Queue:
+    return Queue(
+        logical_id=name.title(),
+        name=name,
+        arn=f"arn:aws:sqs:us-east-1:123456789012:{name}",
+        url=f"https://sqs.us-east-1.amazonaws.com/123456789012/{name}",
+        attributes=attributes,
+    )
+
+
+DEAD = queue("dead")
+REDRIVE = json.dumps({"deadLetterTargetArn": DEAD.arn, "maxReceiveCount": 2})
+JOBS = queue("jobs", VisibilityTimeout="1", RedrivePolicy=REDRIVE)
+
+
+def function(name: str, timeout_seconds: int = 1) -> Function:
+    return Function(
+        logical_id=name,
+        name=name,
+        arn=f"arn:aws:lambda:us-east-1:123456789012:function:{name}",
+        handler="x.handler",
+        runtime="python3.13",
+        code=Path(),
+        timeout_seconds=timeout_seconds,
+    )
+
+
+def mapping(of: Queue, to: str, **settings: Any) -> QueueMapping:  # noqa: ANN401 — fields of many types
+    return QueueMapping(logical_id=f"{to}Mapping", queue=of.logical_id, function=to, **settings)
+
+
+def application(
+    *mappings: QueueMapping, schedules: tuple[Schedule, ...] = (), timeout_seconds: int = 1
+) -> Application:
+    names = ("Work", "Bury")
+    return Application(
+        template=Path("template.yaml"),
+        identity=IDENTITY,
+        functions={name: function(name, timeout_seconds) for name in names},
+        websocket_apis={},
+        http_apis={},
+        queues={"Dead": DEAD, "Jobs": JOBS},
+        tables={},
+        queue_mappings=mappings,
+        schedules=schedules,
+    )
+
+
+@pytest_asyncio.fixture
+async def services() -> AsyncGenerator[Services]:
+    started = Services(IDENTITY)
+    await started.start(application())
+    yield started
+    await started.stop()
+
+
+async def send(services: Services, *texts: str) -> None:
+    for text in texts:
+        arguments = {"QueueUrl": JOBS.url, "MessageBody": text}
+        await services.client.call("sqs", "SendMessage", arguments)
+
+
+async def test_what_is_sent_reaches_the_function_and_leaves_the_queue(services: Services) -> None:
+    functions = RecordingFunctions()
+    sources = Sources(application(mapping(JOBS, "Work")), functions, services)
+    await sources.start()
+
+    await send(services, "a")
+    [event] = await functions.wait_for("Work", 1)
+    await sources.stop()
+
+    [record] = event["Records"]
+    assert record["body"] == "a"
+    assert record["eventSourceARN"] == JOBS.arn
+    assert record["awsRegion"] == "us-east-1"
+    assert record["attributes"]["ApproximateReceiveCount"] == "1"
+    attributes = {"QueueUrl": JOBS.url, "AttributeNames": ["All"]}
+    found = await services.client.call("sqs", "GetQueueAttributes", attributes)
+    assert found["Attributes"]["ApproximateNumberOfMessages"] == "0"
+    assert found["Attributes"]["ApproximateNumberOfMessagesNotVisible"] == "0"
+
+
+async def test_what_fails_comes_back_counted_and_ends_as_a_dead_letter(services: Services) -> None:
+    functions = RecordingFunctions(Work=[failed()])
+    both = application(mapping(JOBS, "Work"), mapping(DEAD, "Bury"), timeout_seconds=1)
+    sources = Sources(both, functions, services)
+    await sources.start()
+
+    await send(services, "bad")
+    [buried] = await functions.wait_for("Bury", 1)
+    await sources.stop()
+
+    counts = [
+        event["Records"][0]["attributes"]["ApproximateReceiveCount"]
+        for event in functions.events["Work"]
+    ]
+    assert counts == ["1", "2"]
+    assert buried["Records"][0]["body"] == "bad"
+    assert buried["Records"][0]["eventSourceARN"] == DEAD.arn
+
+
+async def test_only_what_was_reported_comes_back(services: Services) -> None:
+    def report(event: dict[str, Any]) -> dict[str, Any]:
+        ids = [r["messageId"] for r in event["Records"] if r["body"] == "bad"]
+        return {"batchItemFailures": [{"itemIdentifier": each} for each in ids]}
+
+    functions = RecordingFunctions(Work=[report])
+    settings = {"reports_batch_item_failures": True, "batching_window_seconds": 1, "batch_size": 3}
+    sources = Sources(application(mapping(JOBS, "Work", **settings)), functions, services)
+    await sources.start()
+
+    await send(services, "good", "bad", "fine")
+    first, second = await functions.wait_for("Work", 2)
+    await sources.stop()
+
+    assert [record["body"] for record in first["Records"]] == ["good", "bad", "fine"]
+    assert [record["body"] for record in second["Records"]] == ["bad"]
+
+
+async def test_a_mapping_that_is_not_enabled_takes_nothing(services: Services) -> None:
+    functions = RecordingFunctions()
+    off = mapping(JOBS, "Work", is_enabled=False)
+    sources = Sources(application(off, mapping(DEAD, "Bury")), functions, services)
+    await sources.start()
+
+    await send(services, "a")
+    marker = {"QueueUrl": DEAD.url, "MessageBody": "marker"}
+    await services.client.call("sqs", "SendMessage", marker)
+    await functions.wait_for("Bury", 1)
+    await sources.stop()
+
+    assert functions.events["Work"] == []
+
+
+async def test_schedules_fire_and_stop(services: Services) -> None:
+    soon = Schedule(
+        logical_id="Soon",
+        name="soon",
+        expression="at(2999-01-01T00:00:00)",
+        function="Work",
+        kind="scheduler",
+    )
+    off = Schedule(
+        logical_id="Off",
+        name="off",
+        expression="rate(1 minute)",
+        function="Work",
+        is_enabled=False,
+    )
+    sources = Sources(application(schedules=(soon, off)), RecordingFunctions(), services)
+
+    await sources.start()
+    names = {task.get_name() for task in asyncio.all_tasks()}
+    await sources.stop()
+
+    assert "schedule soon" in names
+    assert "schedule off" not in names
+    left = {task.get_name() for task in asyncio.all_tasks()}
+    assert "schedule soon" not in left
+
+
+async def test_a_function_that_may_outlast_the_visibility_timeout_is_refused() -> None:
+    with pytest.raises(TemplateError) as caught:
+        Sources(
+            application(mapping(JOBS, "Work"), timeout_seconds=2),
+            RecordingFunctions(),
+            Services(IDENTITY),
+        )
+
+    assert str(caught.value) == (
+        "template.yaml: WorkMapping.Properties.EventSourceArn: the queue Jobs has a visibility "
+        "timeout of 1 seconds, less than the 2 seconds of the function Work. Supported: a "
+        "VisibilityTimeout of at least the function's Timeout."
+    )
+
+
+async def test_an_expression_that_aws_would_refuse_is_refused() -> None:
+    wrong = Schedule(logical_id="Rule", name="rule", expression="rate(5 minute)", function="Work")
+
+    with pytest.raises(TemplateError) as caught:
+        Sources(application(schedules=(wrong,)), RecordingFunctions(), Services(IDENTITY))
+
+    assert str(caught.value).startswith(
+        "template.yaml: Rule.Properties.ScheduleExpression: 'rate(5 minute)': write rate(5 minutes)"
+    )

@@ -1,0 +1,104 @@
+"""A path finds its part of the emulator."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from local_gateway.addressing import (
+    Address,
+    Addressing,
+    Http,
+    Invoke,
+    Management,
+    Nowhere,
+    OwnPage,
+    Socket,
+)
+from local_gateway.api import Application, HttpApi, Identity, Stage, WebSocketApi
+
+DEV = Stage(name="dev")
+PROD = Stage(name="prod")
+
+
+def websocket_api(logical_id: str, *stages: Stage) -> WebSocketApi:
+    return WebSocketApi(
+        logical_id=logical_id,
+        api_id="abcdefghij",
+        name=logical_id,
+        route_selection_expression="$request.body.action",
+        routes={},
+        stages={stage.name: stage for stage in stages},
+    )
+
+
+def http_api(stage: str = "$default") -> HttpApi:
+    return HttpApi(
+        logical_id="Http", api_id="klmnopqrst", name="http", routes=(), stage=Stage(name=stage)
+    )
+
+
+def application(*apis: WebSocketApi, http: HttpApi | None = None) -> Application:
+    return Application(
+        template=Path("template.yaml"),
+        identity=Identity(),
+        functions={},
+        websocket_apis={api.logical_id: api for api in apis},
+        http_apis={http.logical_id: http} if http else {},
+        queues={},
+        tables={},
+        queue_mappings=(),
+        schedules=(),
+    )
+
+
+CHAT = websocket_api("Chat", DEV, PROD)
+HTTP = http_api()
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/dev", Socket(CHAT, DEV)),
+        ("/prod/", Socket(CHAT, PROD)),
+        ("/_apis/Chat/dev", Socket(CHAT, DEV)),
+        ("/dev/@connections/abc=", Management(CHAT, DEV, "abc=")),
+        ("/dev/%40connections/abc%3D", Management(CHAT, DEV, "abc%3D")),
+        ("/_apis/Chat/prod/@connections/x", Management(CHAT, PROD, "x")),
+        ("/2015-03-31/functions/f/invocations", Invoke()),
+        ("/_gateway", OwnPage("/")),
+        ("/_gateway/health", OwnPage("/health")),
+        ("/_gatewayish", Http(HTTP)),
+        ("/dev/users", Http(HTTP)),
+        ("/message/send", Http(HTTP)),
+        ("/", Http(HTTP)),
+        ("/_apis/Nobody/dev", Nowhere()),
+        ("/_apis/Chat/test", Nowhere()),
+        ("/_apis/Chat/dev/users", Nowhere()),
+    ],
+)
+def test_a_path_finds_its_part(path: str, expected: Address) -> None:
+    addressing = Addressing(application(CHAT, http=HTTP))
+
+    address = addressing.resolve(path)
+
+    assert address == expected
+
+
+def test_a_stage_that_two_apis_share_needs_the_api_in_the_path() -> None:
+    other = websocket_api("Other", DEV)
+    addressing = Addressing(application(CHAT, other))
+
+    addresses = [addressing.resolve(path) for path in ("/dev", "/_apis/Other/dev", "/prod")]
+
+    assert addresses == [Nowhere(), Socket(other, DEV), Socket(CHAT, PROD)]
+
+
+def test_a_named_stage_of_an_http_api_is_a_prefix() -> None:
+    http = http_api("v1")
+    addressing = Addressing(application(CHAT, http=http))
+
+    addresses = [addressing.resolve(path) for path in ("/v1/users", "/users")]
+
+    assert addresses == [Http(http), Nowhere()]

@@ -1,0 +1,86 @@
+"""What is printed at the start."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from local_gateway.api import (
+    Application,
+    Function,
+    HttpApi,
+    HttpRoute,
+    Identity,
+    Ignored,
+    Integration,
+    Route,
+    Stage,
+    WebSocketApi,
+)
+from local_gateway.banner import write_banner
+
+HELLO = Function(
+    logical_id="Hello",
+    name="Hello",
+    arn="arn:aws:lambda:us-east-1:123456789012:function:Hello",
+    handler="app.handler",
+    runtime="python3.11",
+    code=Path("/src/hello"),
+)
+CALL = Integration(logical_id="Call", function="Hello")
+
+
+def test_routes_urls_and_stand_ins_are_aligned() -> None:
+    chat = WebSocketApi(
+        logical_id="Chat",
+        api_id="abcdefghij",
+        name="chat",
+        route_selection_expression="$request.body.action",
+        routes={
+            "$connect": Route(logical_id="C", route_key="$connect", integration=None),
+            "send": Route(logical_id="S", route_key="send", integration=CALL),
+        },
+        stages={"dev": Stage(name="dev")},
+    )
+    http = HttpApi(
+        logical_id="Http",
+        api_id="klmnopqrst",
+        name="http",
+        routes=(HttpRoute(method="GET", path="/users", integration=CALL),),
+        stage=Stage(name="$default"),
+    )
+    application = Application(
+        template=Path("template.yaml"),
+        identity=Identity(),
+        functions={"Hello": HELLO},
+        websocket_apis={"Chat": chat},
+        http_apis={"Http": http},
+        queues={},
+        tables={},
+        queue_mappings=(),
+        schedules=(),
+        ignored=(
+            Ignored(logical_id="Role", type="AWS::IAM::Role"),
+            Ignored(logical_id="FirstLog", type="AWS::Logs::LogGroup"),
+            Ignored(logical_id="SecondLog", type="AWS::Logs::LogGroup"),
+            Ignored(logical_id="Stream", type="AWS::Kinesis::Stream", reason="no streams"),
+        ),
+    )
+
+    text = write_banner(application, host="::1", port=3000, services={"SQS": "moto"})
+
+    assert text == (
+        "Chat  $connect    -      no integration\n"
+        "Chat  send        Hello  hello/ app.handler\n"
+        "Http  GET /users  Hello  hello/ app.handler\n"
+        "\n"
+        "WebSocket  ws://[::1]:3000/dev\n"
+        "Post       curl http://[::1]:3000/dev/@connections/CONNECTION_ID -d TEXT\n"
+        "HTTP       curl http://[::1]:3000/\n"
+        "Invoke     curl http://[::1]:3000/2015-03-31/functions/NAME/invocations -d '{}'\n"
+        "Health     http://[::1]:3000/_gateway/health\n"
+        "\n"
+        "SQS  is  moto\n"
+        "\n"
+        "Not emulated: AWS::IAM::Role (1), AWS::Logs::LogGroup (2)\n"
+        "  Stream: no streams\n"
+    )
