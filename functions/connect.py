@@ -1,0 +1,32 @@
+"""`$connect`: admit a client, or refuse the handshake.
+
+400 without `channelId` or with an ill-formed one; 429 where the client holds as many connections
+as it may, because fewer connections cure it and so does waiting; 503 and 500 as in `boundary`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cloudpush import admission, boundary, clock, ids, wiring
+
+if TYPE_CHECKING:
+    from cloudpush.events import Handshake
+
+wiring.prepare("store", "deliver_queue")
+
+
+@boundary.answers_handshake
+def handler(handshake: Handshake) -> None:
+    """Admit the client that the query names."""
+    wired = wiring.current()
+    admission.admit(
+        handshake.client_id,
+        connection_id=handshake.connection_id,
+        session_id=ids.new_session_id(),
+        connected_at_ms=handshake.connected_at_ms,
+        policy=wired.settings.policy,
+        store=wired.store,
+        jobs=wired.deliver_queue,
+        now_ms=clock.now_ms(),
+    )

@@ -1,0 +1,28 @@
+"""The schedule, once a minute: disconnect clients that have been silent for too long."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cloudpush import boundary, clock, sweeping, wiring
+from cloudpush.observability import count
+
+if TYPE_CHECKING:
+    from cloudpush.delivery import Report
+    from cloudpush.events import LambdaContext
+
+wiring.prepare("outlet")
+
+
+@boundary.answers_schedule
+async def handler(context: LambdaContext) -> Report:
+    """Sweep every shard, as far as the time suffices."""
+    wired = wiring.current()
+    report = await sweeping.sweep(
+        stale_after_ms=wired.settings.stale_after_ms,
+        outlet=wired.outlet,
+        clock=clock.now_ms,
+        remaining_ms=context.get_remaining_time_in_millis,
+    )
+    count("ConnectionsSwept", len(report.sent) + len(report.gone))
+    return report

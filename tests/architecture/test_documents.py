@@ -1,0 +1,132 @@
+"""What the documents say, against what is there."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from local_gateway import cli
+
+ROOT: Final = Path(__file__).parents[2]
+DOCUMENTS: Final = sorted(
+    path.relative_to(ROOT).as_posix() for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
+)
+_FENCE: Final = re.compile(r"^```(?:bash|console|shell)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_LINK: Final = re.compile(r"\]\((?!https?://|#|mailto:)([^)#]+)")
+_PINNED: Final = re.compile(r"^([a-z0-9-]+)==", re.MULTILINE)
+_OPTION: Final = re.compile(r"--[a-z][a-z-]+")
+
+
+def commands_of(document: Path) -> list[str]:
+    """Return the lines of the shell blocks, continued lines joined."""
+    blocks = _FENCE.findall(document.read_text())
+    return [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
+
+
+def verbs_of(makefile: Path) -> set[str]:
+    return set(re.findall(r"^([a-z-]+):.*## ", makefile.read_text(), re.MULTILINE))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_make_verb_in_a_document_exists(document: str) -> None:
+    named = {
+        word
+        for command in commands_of(ROOT / document)
+        if command.startswith("make ")
+        for word in shlex.split(command, comments=True)[1:]
+        if "=" not in word
+    }
+
+    assert named <= verbs_of(ROOT / "Makefile")
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_option_of_the_emulator_in_a_document_exists(
+    document: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["--help"])
+    known = set(_OPTION.findall(capsys.readouterr().out))
+
+    named = {
+        option
+        for command in commands_of(ROOT / document)
+        if "local-gateway" in command
+        for option in _OPTION.findall(command.partition("local-gateway")[2])
+    }
+
+    assert named <= known
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_link_between_documents_leads_somewhere(document: str) -> None:
+    source = ROOT / document
+
+    targets = [source.parent / target for target in _LINK.findall(source.read_text())]
+
+    assert [target for target in targets if not target.exists()] == []
+
+
+def test_every_decision_is_listed() -> None:
+    decisions = {path.name for path in ROOT.glob("docs/adr/[0-9]*.md")}
+
+    index = (ROOT / "docs/adr/index.md").read_text()
+
+    assert set(re.findall(r"\]\(([0-9][^)]+)\)", index)) == decisions
+
+
+@pytest.mark.parametrize("section", ["Parameters", "Outputs"])
+def test_every_parameter_and_output_of_the_template_is_documented(
+    template: dict[str, Any], section: str
+) -> None:
+    page = (ROOT / "docs/reference/parameters.md").read_text()
+    part = page.split("# Outputs")[section == "Outputs"]
+
+    documented = re.findall(r"^\| `([A-Za-z]+)`", part, re.MULTILINE)
+
+    assert documented == list(template[section])
+
+
+@pytest.mark.parametrize(
+    ("layer", "options"), [("core", []), ("http", ["--extra", "http"])], ids=["core", "http"]
+)
+def test_the_layers_hold_what_is_locked(layer: str, options: list[str]) -> None:
+    folder = ROOT / "layers/dependencies"
+    core = re.findall(
+        r"^([a-z0-9-]+)==", (folder / "requirements-core.txt").read_text(), re.MULTILINE
+    )
+    left_out = [f"--no-emit-package={name}" for name in core] if layer == "http" else []
+
+    exported = subprocess.run(
+        [
+            *(uv(), "export", "--quiet", "--frozen", "--no-default-groups", "--no-emit-project"),
+            *("--no-header", "--no-annotate", *options, *left_out),
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert (folder / f"requirements-{layer}.txt").read_text() == exported.stdout
+
+
+def uv() -> str:
+    beside = Path(sys.executable).with_name("uv")  # where the Makefile installs it
+    found = beside if beside.exists() else shutil.which("uv")
+    assert found is not None, "uv is neither in the environment nor on the PATH"
+    return str(found)
+
+
+def test_the_changelog_names_the_version() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+
+    assert f"## {version}" in (ROOT / "CHANGELOG.md").read_text()

@@ -1,0 +1,168 @@
+"""The emulator as a process, as a user starts it, and what a test needs to talk to it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import psutil
+from websockets.asyncio.client import ClientConnection, connect
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Mapping, Sequence
+
+ROOT = Path(__file__).parents[2]
+START_SECONDS = 30.0
+STOP_SECONDS = 3.0
+ANSWER_SECONDS = 15.0
+
+Envelope = dict[str, Any]
+
+
+def free_port() -> int:
+    """Return a port of loopback that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+class GatewayProcess:
+    """One running `local-gateway`."""
+
+    def __init__(self, process: asyncio.subprocess.Process, port: int) -> None:
+        self.process = process
+        self.port = port
+        self.url = f"http://127.0.0.1:{port}"
+        self.websocket_url = f"ws://127.0.0.1:{port}/dev"
+        self.log = ""
+        """What it wrote to standard error, once it has stopped."""
+        self.http = httpx.AsyncClient(base_url=self.url, timeout=ANSWER_SECONDS)
+
+    def family(self) -> list[psutil.Process]:
+        """Return the process and all its descendants."""
+        parent = psutil.Process(self.process.pid)
+        return [parent, *parent.children(recursive=True)]
+
+    async def push(self, **body: Any) -> dict[str, Any]:  # noqa: ANN401 — any JSON
+        """Push by HTTP, and return the answer, which must be a success."""
+        response = await self.http.post("/message/send", json=body)
+        assert response.status_code == 200, response.text
+        return response.json()
+
+    async def invoke(self, function: str, event: Mapping[str, Any]) -> httpx.Response:
+        """Invoke a function through the Invoke API."""
+        return await self.http.post(f"/2015-03-31/functions/{function}/invocations", json=event)
+
+    @asynccontextmanager
+    async def client(self, client_id: str) -> AsyncGenerator[Client]:
+        """Connect a client, and see its CONNECTION come first."""
+        async with connect(
+            f"{self.websocket_url}?channelId={client_id}", ping_interval=None
+        ) as websocket:
+            client = Client(websocket)
+            client.hello = await client.receive()
+            yield client
+
+    async def stop(self, number: int = signal.SIGTERM) -> int:
+        """Stop it, and return its exit code."""
+        self.process.send_signal(number)
+        async with asyncio.timeout(STOP_SECONDS):
+            return await self.process.wait()
+
+
+class Client:
+    """A WebSocket client that speaks in envelopes."""
+
+    hello: Envelope
+
+    def __init__(self, websocket: ClientConnection) -> None:
+        self.websocket = websocket
+
+    async def receive(self) -> Envelope:
+        """Return the next envelope."""
+        async with asyncio.timeout(ANSWER_SECONDS):
+            return json.loads(await self.websocket.recv())
+
+    async def receive_until(self, msg_type: int) -> Envelope:
+        """Return the next envelope of this type, and drop those before it."""
+        while (envelope := await self.receive())["msgType"] != msg_type:
+            pass
+        return envelope
+
+    async def send(self, **envelope: Any) -> None:  # noqa: ANN401 — any JSON
+        """Send an envelope."""
+        await self.websocket.send(json.dumps(envelope))
+
+    async def heartbeat(self) -> Envelope:
+        """Send a heartbeat and return what comes next: a barrier for what came before."""
+        await self.send(msgType=3)
+        return await self.receive()
+
+
+@asynccontextmanager
+async def running_gateway(
+    arguments: Sequence[str], *, port: int | None = None
+) -> AsyncGenerator[GatewayProcess]:
+    """Start `python -m local_gateway` with these arguments, wait for `ready`, and stop it."""
+    port = port or free_port()
+    process = await start_process([*arguments, "--port", str(port)])
+    gateway = GatewayProcess(process, port)
+    try:
+        assert process.stdout is not None
+        async with asyncio.timeout(START_SECONDS):
+            while (line := await process.stdout.readline()) != b"ready\n":
+                assert line, await read_errors(process)
+        drain = asyncio.create_task(process.stdout.read())
+        log = asyncio.create_task(read_errors(process))
+        yield gateway
+        if process.returncode is None:
+            await gateway.stop()
+        await drain
+        gateway.log = await log
+    finally:
+        await gateway.http.aclose()
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+async def start_process(arguments: Sequence[str]) -> asyncio.subprocess.Process:
+    """Start the command in the repository's root, with the environment of a plain shell."""
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "local_gateway",
+        *arguments,
+        cwd=ROOT,
+        env={"PATH": os.defpath, "HOME": str(Path.home())},
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+
+
+async def read_errors(process: asyncio.subprocess.Process) -> str:
+    """Return all that a process that ended has complained about."""
+    assert process.stderr is not None
+    return (await process.stderr.read()).decode()
+
+
+def main_job(store: str, port: int, **parameters: str) -> list[str]:
+    """Return the arguments that `make dev` passes."""
+    overrides = {
+        "Stage": "dev",
+        "Store": store,
+        "WebSocketUrl": f"ws://127.0.0.1:{port}/dev",
+        "TestPage": "true",
+        **({"RedisUrl": "embedded:valkey"} if store == "redis" else {}),
+        **parameters,
+    }
+    pairs = [f"{name}={value}" for name, value in overrides.items()]
+    return ["--template", "template.yaml", "--parameter-overrides", *pairs]

@@ -1,0 +1,135 @@
+"""What each function loads before its first event: the cold start that every client may meet.
+
+Times are not asserted, they belong to a machine. What makes them is: which libraries, how many
+modules. The bounds are today's counts with a tenth of slack.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+LAMBDA = {
+    "AWS_ACCESS_KEY_ID": "local",
+    "AWS_SECRET_ACCESS_KEY": "local",
+    "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+    "DELIVER_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/deliver",
+    "FAN_OUT_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/fan-out",
+    "MANAGEMENT_URL": "https://api.execute-api.us-east-1.amazonaws.com/dev",
+    "STORE": "redis",
+    "REDIS_URL": "redis://127.0.0.1:1/0",
+}
+"""What the functions find on Lambda; nobody listens at the addresses."""
+
+HEAVY = {
+    "aiohttp",
+    "aws_xray_sdk",
+    "boto3",
+    "fastapi",
+    "mangum",
+    "moto",
+    "orjson",
+    "pydantic",
+    "redis",
+    "starlette",
+    "botocore.session",
+    "botocore.client",
+    "cloudpush.management",
+    "cloudpush.queues.sqs",
+    "cloudpush.stores.dynamodb",
+    "cloudpush.stores.redis",
+    "local_gateway",
+}
+
+
+def run(program: str, environment: Mapping[str, str] = MappingProxyType({})) -> Any:  # noqa: ANN401 — any JSON
+    """Run a program in a process of its own, and return the JSON that it printed."""
+    ended = subprocess.run(
+        [sys.executable, "-c", f"import json, sys\n{program}"],
+        check=True,
+        capture_output=True,
+        env={"PATH": os.defpath, "PYTHONPATH": os.pathsep.join(sys.path), **environment},
+        text=True,
+    )
+    return json.loads(ended.stdout)
+
+
+def modules_of(program: str) -> set[str]:
+    """Return the modules that are loaded after a program has run in a process of its own."""
+    return set(run(f"{program}\nprint(json.dumps([*sys.modules]))"))
+
+
+@pytest.mark.parametrize(
+    "function", ["connect", "disconnect", "message", "deliver", "fan_out", "sweep"]
+)
+def test_a_function_loads_nothing_heavy_and_not_much_else(function: str) -> None:
+    modules = modules_of(f"import {function}")
+
+    assert modules & HEAVY == set()
+    assert len(modules) <= 280
+
+
+@pytest.mark.parametrize(("store", "other"), [("redis", "dynamodb"), ("dynamodb", "redis")])
+def test_a_store_loads_nothing_of_the_other(store: str, other: str) -> None:
+    modules = modules_of(
+        "from cloudpush.settings import Settings\n"
+        "from cloudpush.wiring import Wiring\n"
+        f"Wiring(Settings(store='{store}', redis_url='redis://h', table_name='t')).store"
+    )
+
+    assert f"cloudpush.stores.{store}" in modules
+    assert f"cloudpush.stores.{other}" not in modules
+    assert ("redis" in modules) == (store == "redis")
+    assert "boto3" not in modules
+
+
+def test_push_api_alone_loads_the_framework_and_yet_no_adapter() -> None:
+    modules = modules_of("import push_api")
+
+    framework = {"fastapi", "mangum", "pydantic", "starlette", "orjson"}  # orjson where it is there
+    assert {"fastapi", "mangum"} <= modules
+    assert modules & (HEAVY - framework) == set()
+
+
+BUILT = """
+from cloudpush import wiring
+print(json.dumps(sorted(vars(wiring.current()).keys() - {"settings", "_session", "_sqs"})))
+"""
+
+
+@pytest.mark.parametrize(
+    ("function", "adapters"),
+    [
+        ("connect", ["deliver_queue", "store"]),
+        ("disconnect", ["store"]),
+        ("message", ["deliver_queue", "gateway", "outlet", "store"]),
+        ("deliver", ["deliver_queue", "gateway", "outlet", "store"]),
+        ("fan_out", ["deliver_queue", "fan_out_queue", "gateway", "outlet", "store"]),
+        ("sweep", ["deliver_queue", "gateway", "outlet", "store"]),
+        ("push_api", ["deliver_queue", "fan_out_queue", "gateway", "outlet", "store"]),
+    ],
+)
+def test_on_lambda_a_function_is_initialised_with_what_its_events_need(
+    function: str, adapters: list[str]
+) -> None:
+    assert run(f"import {function}{BUILT}", LAMBDA) == adapters
+
+
+def test_a_wrong_setting_fails_the_event_and_not_the_import() -> None:
+    assert run(f"import message{BUILT}", {**LAMBDA, "MANAGEMENT_URL": ""}) == [
+        "deliver_queue",
+        "store",
+    ]
+
+
+def test_settings_that_cannot_be_read_do_not_fail_the_import() -> None:
+    assert run("import message\nprint(json.dumps(1))", {**LAMBDA, "STORE": "paper"}) == 1
