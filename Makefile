@@ -1,0 +1,153 @@
+# Every verb that needs an environment makes it: .venv here, by `python3 -m venv` and a pinned uv in
+# it, from uv.lock. Two stages, each with a stamp, so that the first `make dev` waits for what it
+# runs and not for the linters.
+
+PORT ?= 3000
+STORE ?= redis
+REDIS_URL ?= embedded:valkey
+STATE_DIR ?=
+ARGS ?=
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUN := $(VENV)/.stamp-run
+ALL := $(VENV)/.stamp-all
+UV_VERSION := 0.13.9
+UV := $(BIN)/uv
+SAM := $(UV) tool run --quiet --python $(BIN)/python --from aws-sam-cli==1.170.0 sam
+LAYERS := layers/dependencies
+
+export UV_PYTHON_DOWNLOADS := never
+export UV_PROJECT_ENVIRONMENT := $(VENV)
+export SAM_CLI_TELEMETRY := 0
+export NO_MKDOCS_2_WARNING := 1
+unexport VIRTUAL_ENV
+
+.DEFAULT_GOAL := help
+
+##@ Verbs
+
+.PHONY: help
+help: ## List the verbs and variables
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@printf '  %-15s %s\n' \
+		'PORT=3000' 'where make dev listens' \
+		'STORE=redis' 'or dynamodb: the store of make dev' \
+		'REDIS_URL=' 'a Redis of yours instead of the embedded Valkey' \
+		'STATE_DIR=' 'a folder in which make dev keeps its state; without one it starts empty' \
+		'ARGS=' 'options for the program that dev, test, bench, build or deploy runs' \
+		'PYTHON=python3' 'which Python makes the environment'
+
+.PHONY: dev
+dev: $(RUN) ## Run the service here: template.yaml on the local gateway
+	@exec $(BIN)/local-gateway --template template.yaml --port $(PORT) \
+		--parameter-overrides Stage=dev TestPage=true WebSocketUrl=ws://127.0.0.1:$(PORT)/dev \
+			Store=$(STORE) $(if $(filter redis,$(STORE)),RedisUrl='$(REDIS_URL)') \
+		$(if $(STATE_DIR),--state-dir '$(STATE_DIR)') $(ARGS)
+
+.PHONY: test
+test: $(ALL) ## Run the tests, but for those of the build
+	$(BIN)/python -m pytest -n 2 -m 'not optional and not build' $(ARGS)
+
+CHECKS := check-lint check-format check-types check-imports check-spelling check-template check-docs
+
+.PHONY: check $(CHECKS)
+check: $(ALL) ## Lint, check formats, types, imports, spelling, the template and the docs
+	@$(MAKE) --no-print-directory -j 2 $(if $(filter output-sync,$(.FEATURES)),--output-sync) $(CHECKS)
+
+check-lint: $(ALL)
+	$(BIN)/ruff check --quiet
+
+check-format: $(ALL)
+	$(BIN)/ruff format --check --quiet
+
+check-types: $(ALL)
+	$(BIN)/pyright
+
+check-imports: $(ALL)
+	$(BIN)/lint-imports
+
+check-spelling: $(ALL)
+	$(BIN)/codespell
+
+check-template: $(ALL)
+	$(BIN)/cfn-lint template.yaml
+
+check-docs: $(ALL)
+	$(BIN)/mkdocs --quiet build --strict
+
+.PHONY: fix
+fix: $(ALL) ## Repair what the linter and the formatter can
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+.PHONY: bench
+bench: $(ALL) ## Measure, and write docs/explanation/performance.md
+	$(BIN)/python -m benchmarks $(ARGS)
+
+.PHONY: docs
+docs: $(ALL) ## Build the documentation into site/
+	$(BIN)/mkdocs build --strict
+
+.PHONY: build
+build: $(ALL) ## Build functions and layers for Lambda, and prove what came out
+	$(SAM) validate --lint --region us-east-1
+	UV='$(abspath $(UV))' $(SAM) build $(ARGS)
+	$(BIN)/python -m pytest -p no:randomly -m build --quiet tests/artifacts
+
+.PHONY: deploy
+deploy: build ## Deploy to AWS (read the README about who may then push)
+	$(SAM) deploy $(ARGS)
+
+.PHONY: lock
+lock: $(UV) ## After a change of the dependencies: lock them, for the layers too
+	$(UV) lock
+	$(EXPORT) --output-file $(LAYERS)/requirements-core.txt
+	$(EXPORT) --output-file $(LAYERS)/requirements-http.txt --extra http \
+		$$(sed -n 's/^\([a-z0-9-]*\)==.*/--no-emit-package \1/p' $(LAYERS)/requirements-core.txt)
+
+EXPORT = $(UV) export --quiet --locked --no-default-groups --no-emit-project --no-header --no-annotate
+
+.PHONY: install
+install: $(ALL) ## Make the environment in .venv, linters and all
+
+.PHONY: clean
+clean: ## Remove the environment, and what was built or cached
+	rm -rf $(VENV) .aws-sam site dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+##@ The environment
+
+stop-if = $(if $(1),$(error $(1)))
+
+# What is wrong with this machine's Python, in one sentence with its cure, or nothing.
+PROBLEM = $(shell \
+	if ! $(PYTHON) -c '' 2>/dev/null; then \
+		echo '$(PYTHON) does not run here: apt install python3-venv, or make PYTHON=/path/to/python3 $(MAKECMDGOALS)'; \
+	elif ! $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then \
+		echo '$(PYTHON) is older than 3.11: apt install python3.11-venv, then make PYTHON=python3.11 $(MAKECMDGOALS)'; \
+	elif ! $(PYTHON) -c 'import venv, ensurepip' 2>/dev/null; then \
+		echo '$(PYTHON) cannot make environments: apt install python3-venv'; \
+	fi)
+
+# An environment whose interpreter was upgraded away is made anew.
+ifeq ($(shell $(BIN)/python -c 'print(1)' 2>/dev/null),)
+.PHONY: $(UV) $(RUN) $(ALL)
+NEW := --clear
+endif
+
+$(UV):
+	$(call stop-if,$(PROBLEM))
+	@echo 'Making the environment in $(VENV)'
+	@$(PYTHON) -m venv $(NEW) $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+$(RUN): pyproject.toml uv.lock | $(UV)
+	@$(UV) sync --quiet --locked --inexact --no-default-groups --extra gateway --extra http
+	@touch $@
+
+$(ALL): pyproject.toml uv.lock | $(UV)
+	@$(UV) sync --quiet --locked --all-groups
+	@touch $(RUN) $@
