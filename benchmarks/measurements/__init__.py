@@ -1,0 +1,28 @@
+"""What is measured, in the order of the page."""
+
+from __future__ import annotations
+
+from benchmarks.measurements import (
+    broadcast,
+    connect,
+    echo,
+    idle,
+    imports,
+    posting,
+    push,
+    start,
+)
+from benchmarks.measurements.measurement import Effort, Measurement
+
+__all__ = ["ALL", "Effort", "Measurement"]
+
+ALL = (
+    echo.MEASUREMENT,
+    connect.MEASUREMENT,
+    push.MEASUREMENT,
+    broadcast.MEASUREMENT,
+    posting.MEASUREMENT,
+    idle.MEASUREMENT,
+    start.MEASUREMENT,
+    imports.MEASUREMENT,
+)

@@ -1,0 +1,43 @@
+"""The page that the figures are written into: blocks between markers; all else is prose and stays.
+
+<!-- begin echo -->
+| … |
+<!-- end echo -->
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from benchmarks.servers import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PAGE = ROOT / "docs" / "explanation" / "performance.md"
+
+
+class PageWrong(Exception):
+    """The page has no place for a block."""
+
+
+def replace_blocks(text: str, blocks: Mapping[str, str]) -> str:
+    """Return the text with the content of its blocks replaced.
+
+    Raises:
+        PageWrong: A block does not stand in it exactly once.
+    """
+    for name, content in blocks.items():
+        marker = re.compile(rf"(<!-- begin {name} -->\n).*?(<!-- end {name} -->)", re.DOTALL)
+        new = f"\n{content}\n\n"
+        text, count = marker.subn(lambda found, n=new: found[1] + n + found[2], text)
+        if count != 1:
+            raise PageWrong(f"{PAGE.relative_to(ROOT)} has {count} blocks {name}, not one")
+    return text
+
+
+def write_page(blocks: Mapping[str, str]) -> None:
+    """Replace the blocks of the page; raises `PageWrong`, and leaves it as it was."""
+    text = PAGE.read_text(encoding="utf-8")
+    PAGE.write_text(replace_blocks(text, blocks), encoding="utf-8")

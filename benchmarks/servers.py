@@ -1,0 +1,147 @@
+"""Servers as processes of their own: the local gateway, and the floor that it is compared with."""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping, Sequence
+
+ROOT = Path(__file__).parents[1]
+ECHO_TEMPLATE = Path(__file__).parent / "templates" / "echo" / "template.yaml"
+
+_START_SECONDS = 60.0
+_STOP_SECONDS = 5.0
+
+
+class BenchmarkFailed(Exception):
+    """Something did not do its work, so that there is nothing to measure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server that is ready."""
+
+    pid: int
+    port: int
+    start_seconds: float
+    """From its start until it said `ready`."""
+
+    @property
+    def url(self) -> str:
+        """Its WebSocket URL: the stage `dev`, which the floor doesn't mind."""
+        return f"ws://127.0.0.1:{self.port}/dev"
+
+
+def shell_environment(**more: str) -> dict[str, str]:
+    """Return the environment of a plain shell: what ours holds must not change a figure."""
+    return {"PATH": os.defpath, "HOME": str(Path.home()), **more}
+
+
+@contextmanager
+def running_floor() -> Generator[Server]:
+    """Run a bare uvicorn that echoes."""
+    port = _free_port()
+    with _running([sys.executable, "-m", "benchmarks.floor", str(port)], port, {}) as server:
+        yield server
+
+
+@contextmanager
+def running_echo(**parameters: str) -> Generator[Server]:
+    """Run the gateway with handlers that do nothing."""
+    port = _free_port()
+    with _running(_gateway(ECHO_TEMPLATE, port, parameters), port, {}) as server:
+        yield server
+
+
+@contextmanager
+def running_service(
+    store: str, *, cache: Path | None = None, **parameters: str
+) -> Generator[Server]:
+    """Run the push service as `make dev` does; `cache` is where translated templates are kept."""
+    port = _free_port()
+    parameters = {
+        "Stage": "dev",
+        "Store": store,
+        "WebSocketUrl": f"ws://127.0.0.1:{port}/dev",
+        **({"RedisUrl": "embedded:valkey"} if store == "redis" else {}),
+        **parameters,
+    }
+    environment = {"XDG_CACHE_HOME": str(cache)} if cache else {}
+    with _running(_gateway(ROOT / "template.yaml", port, parameters), port, environment) as server:
+        yield server
+
+
+def _gateway(template: Path, port: int, parameters: Mapping[str, str]) -> list[str]:
+    pairs = [f"{name}={value}" for name, value in parameters.items()]
+    return [
+        *(sys.executable, "-m", "local_gateway", "--template", str(template)),
+        *("--port", str(port), "--connect-rate", "0"),
+        *(["--parameter-overrides", *pairs] if pairs else []),
+    ]
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+@contextmanager
+def _running(
+    command: Sequence[str], port: int, environment: Mapping[str, str]
+) -> Generator[Server]:
+    with tempfile.TemporaryFile() as errors:
+        started = time.perf_counter()
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=shell_environment(**environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+        )
+        try:
+            try:
+                _wait_until_ready(process)
+                yield Server(process.pid, port, time.perf_counter() - started)
+            except BenchmarkFailed as failure:
+                errors.seek(0)
+                said = errors.read()[-4000:].decode(errors="replace")
+                raise BenchmarkFailed(f"{failure}\n{' '.join(command)} said:\n{said}") from failure
+        finally:
+            _stop(process)
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes]) -> None:
+    """Read what it prints until a line is `ready`, and nothing behind that."""
+    assert process.stdout is not None
+    patience = time.monotonic() + _START_SECONDS
+    said = b""
+    while b"\nready\n" not in b"\n" + said:
+        left = patience - time.monotonic()
+        is_readable = select.select([process.stdout], [], [], max(left, 0))[0]
+        more = os.read(process.stdout.fileno(), 65_536) if is_readable else b""
+        if not more:
+            raise BenchmarkFailed(f"a server did not get ready in {_START_SECONDS:.0f} s")
+        said += more
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    if process.stdout is not None:
+        process.stdout.close()
