@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.contract.connection_stores import Empty, Harness, empty_memory, moto_dynamodb, valkey
+from tests.contract.connection_stores import (
+    DYNAMODB_LOCAL,
+    Empty,
+    Harness,
+    dynamodb_local,
+    empty_memory,
+    moto_dynamodb,
+    valkey,
+)
 from tests.contract.connection_stores import valkey_port as running_valkey
 
 if TYPE_CHECKING:
@@ -21,16 +29,25 @@ def valkey_port() -> Iterator[int]:
         yield port
 
 
-@pytest.fixture(
-    scope="module",
-    params=["memory", "dynamodb", pytest.param("redis", marks=pytest.mark.valkey)],
-)
+STORES: list[object] = [
+    "memory",
+    "dynamodb",
+    pytest.param("redis", marks=pytest.mark.valkey),
+]
+if DYNAMODB_LOCAL:
+    STORES.append(pytest.param("dynamodb-local", marks=pytest.mark.optional))
+
+
+@pytest.fixture(scope="module", params=STORES)
 def empty(request: pytest.FixtureRequest) -> Iterator[Empty]:
     if request.param == "memory":
         yield empty_memory
     elif request.param == "dynamodb":
         with moto_dynamodb() as empty_dynamodb:
             yield empty_dynamodb
+    elif request.param == "dynamodb-local":
+        with dynamodb_local(str(DYNAMODB_LOCAL)) as empty_local:
+            yield empty_local
     else:
         with valkey(request.getfixturevalue("valkey_port")) as empty_redis:
             yield empty_redis

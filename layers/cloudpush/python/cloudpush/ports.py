@@ -26,7 +26,7 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True):
 
     replaced: tuple[Connection, ...] = ()
     """Under `Policy.SINGLE`: the older connections that lost their place, to be closed 4101,
-    oldest generation first."""
+    oldest generation first. Their `last_seen_ms` may lag, as in `resolve`."""
     is_superseded: bool = False
     """Under `Policy.SINGLE`: a newer connection is there already; close this one with 4101."""
 
@@ -52,7 +52,8 @@ class ConnectionStore(Protocol):
     like one that was never there, to every method.
 
     Calls are atomic towards each other: what they answer and leave behind is what they would have
-    answered and left, had they come one after the other. They are idempotent: repeating one
+    answered and left, had they come one after the other; of `resolve` and of pages this holds for
+    each client and each connection by itself. They are idempotent: repeating one
     changes nothing. A repeat answers the same, save `forget` and `forget_unseen`, whose second
     answer is False; so is their first, if the store's own answer was lost on the way.
 

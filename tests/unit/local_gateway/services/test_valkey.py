@@ -62,7 +62,7 @@ def test_two_run_side_by_side(valkey: EmbeddedValkey) -> None:
     assert found is None
 
 
-def test_a_stopped_serverwait_gone_and_stopping_twice_is_fine(valkey: EmbeddedValkey) -> None:
+def test_a_stopped_server_is_gone_and_stopping_twice_is_fine(valkey: EmbeddedValkey) -> None:
     assert valkey.is_running
 
     valkey.stop()
@@ -118,7 +118,7 @@ def test_it_dies_with_a_parent_that_is_killed() -> None:
 
 
 def test_a_server_that_ends_is_told_with_its_last_words() -> None:
-    program = "print('one'); raise SystemExit('no room on the disk')"
+    program = "print('one', flush=True); raise SystemExit('no room on the disk')"
     server = EmbeddedValkey(command=[sys.executable, "-c", program])
 
     with pytest.raises(StartError, match="did not start: no room on the disk"):
