@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+CustomKind: TypeAlias = Literal["AWS", "HTTP_PROXY", "HTTP", "MOCK"]
+Passthrough: TypeAlias = Literal["WHEN_NO_MATCH", "WHEN_NO_TEMPLATES", "NEVER"]
+Authorization: TypeAlias = Literal["NONE", "AWS_IAM", "CUSTOM"]
 
 
 def _empty() -> Mapping[str, Any]:
@@ -52,13 +56,122 @@ class Function:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Integration:
-    """What a route calls; AWS_PROXY to a function is the one kind supported."""
+class IntegrationResponse:
+    """What a non-proxy integration makes of one kind of back-end answer."""
+
+    key: str
+    """`$default`, or `/regex/` over what the integration response selection expression gives."""
+    template_selection: str | None = None
+    """Chooses among `templates`; None is `$default`."""
+    templates: Mapping[str, str] = field(default_factory=_empty)
+    """VTL by template key."""
+    parameters: Mapping[str, str] = field(default_factory=_empty)
+    """`ResponseParameters`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LambdaProxy:
+    """An `AWS_PROXY` integration: a function of the template gets the event, and answers."""
 
     logical_id: str
     function: str
-    """Logical id of the function."""
+    """Logical id."""
+    functions: Mapping[str, str] = field(default_factory=_empty)
+    """Logical ids by stage, where the URI names the function by a stage variable; the stages that
+    are not in it call `function`."""
     timeout_ms: int = 29_000
+
+    def function_in(self, stage: str) -> str:
+        """Return the logical id of what a stage calls."""
+        return self.functions.get(stage, self.function)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomIntegration:
+    """Any other integration of a WebSocket route: its request and response may be mapped."""
+
+    logical_id: str
+    kind: CustomKind
+    function: str | None = None
+    """Logical id, of `AWS`, the one kind that calls a function."""
+    functions: Mapping[str, str] = field(default_factory=_empty)
+    """As for `LambdaProxy`."""
+    uri: str | None = None
+    """Of `HTTP` and `HTTP_PROXY`; may hold `${stageVariables.x}`."""
+    method: str = "POST"
+    """`IntegrationMethod`, of `HTTP` and `HTTP_PROXY`."""
+    timeout_ms: int = 29_000
+    passthrough: Passthrough = "WHEN_NO_MATCH"
+    template_selection: str | None = None
+    """Chooses among `templates`; None is `$default`."""
+    templates: Mapping[str, str] = field(default_factory=_empty)
+    """`RequestTemplates`: VTL by template key."""
+    parameters: Mapping[str, str] = field(default_factory=_empty)
+    """`RequestParameters`: `integration.request.header.X` and the like to an expression."""
+    responses: tuple[IntegrationResponse, ...] = ()
+    """`AWS::ApiGatewayV2::IntegrationResponse`, in the template's order; proxies need none."""
+
+
+Integration: TypeAlias = LambdaProxy | CustomIntegration
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Throttle:
+    """A token bucket of a stage, a route or a usage plan; None leaves a side unlimited."""
+
+    rate: float | None = None
+    """Requests per second."""
+    burst: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Authorizer:
+    """A Lambda REQUEST authorizer."""
+
+    logical_id: str
+    authorizer_id: str
+    name: str
+    function: str
+    """Logical id."""
+    identity_sources: tuple[str, ...] = ()
+    """Such as `route.request.querystring.token`; all are required."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """A JSON schema (draft 4) that messages can be held against."""
+
+    logical_id: str
+    name: str
+    schema: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiKey:
+    """An `AWS::ApiGateway::ApiKey`."""
+
+    logical_id: str
+    key_id: str
+    name: str
+    value: str
+    """As given; one derived from the logical id, always the same, where AWS would draw one."""
+    is_enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsagePlan:
+    """An `AWS::ApiGateway::UsagePlan` with the keys that `UsagePlanKey`s tie to it."""
+
+    logical_id: str
+    plan_id: str
+    stages: frozenset[tuple[str, str]]
+    """API id and stage name."""
+    keys: tuple[str, ...]
+    """Logical ids of `ApiKey`s."""
+    throttle: Throttle | None = None
+    quota_limit: int | None = None
+    quota_period: str | None = None
+    """`DAY`, `WEEK` or `MONTH`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +184,15 @@ class Route:
     """None accepts ($connect) or ignores; AWS allows a route without target."""
     has_route_response: bool = False
     """Whether an `AWS::ApiGatewayV2::RouteResponse` makes the route two-way."""
+    authorization: Authorization = "NONE"
+    authorizer: Authorizer | None = None
+    """Of `CUSTOM`."""
+    is_api_key_required: bool = False
+    request_parameters: Mapping[str, bool] = field(default_factory=_empty)
+    """`route.request.querystring.x` and the like to whether it is required."""
+    model_selection: str | None = None
+    models: Mapping[str, Model] = field(default_factory=_empty)
+    """`RequestModels`: by what `model_selection` gives."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +201,10 @@ class Stage:
 
     name: str
     variables: Mapping[str, str] = field(default_factory=_empty)
+    throttle: Throttle | None = None
+    """`DefaultRouteSettings`."""
+    route_throttles: Mapping[str, Throttle] = field(default_factory=_empty)
+    """`RouteSettings` by route key; what one leaves open is the stage's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +220,7 @@ class WebSocketApi:
     """By route key."""
     stages: Mapping[str, Stage]
     """By name."""
+    api_key_selection: str = "$request.header.x-api-key"
 
     def domain_name(self, identity: Identity) -> str:
         """Return the host as AWS names it: the events' `domainName`."""
@@ -108,7 +235,7 @@ class HttpRoute:
     """`GET`, …, or `ANY`."""
     path: str
     """Such as `/users/{id}`, `/files/{proxy+}`; `$default` catches the rest."""
-    integration: Integration
+    integration: LambdaProxy
 
     @property
     def route_key(self) -> str:
@@ -226,6 +353,8 @@ class Application:
     schedules: tuple[Schedule, ...]
     ignored: tuple[Ignored, ...] = ()
     """What the file declares and nothing here emulates: whole resources first."""
+    api_keys: Mapping[str, ApiKey] = field(default_factory=_empty)
+    usage_plans: Mapping[str, UsagePlan] = field(default_factory=_empty)
     permissions: frozenset[tuple[str, str]] = frozenset()
     """Function logical id and `SourceArn` of each `AWS::Lambda::Permission` for API Gateway."""
     outputs: Mapping[str, str] = field(default_factory=_empty)

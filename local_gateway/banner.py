@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from local_gateway.api import CustomIntegration, LambdaProxy
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -36,11 +38,13 @@ def _routes(application: Application) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
     for api in application.websocket_apis.values():
         for route in api.routes.values():
-            if route.integration is None:
-                rows.append((api.logical_id, route.route_key, "-", "no integration"))
-            else:
-                function = functions[route.integration.function]
-                rows.append(_row(api.logical_id, route.route_key, function))
+            match route.integration:
+                case None:
+                    rows.append((api.logical_id, route.route_key, "-", "no integration"))
+                case LambdaProxy(function=function):
+                    rows.append(_row(api.logical_id, route.route_key, functions[function]))
+                case CustomIntegration(kind=kind, function=function, uri=uri):
+                    rows.append((api.logical_id, route.route_key, kind, function or uri or "-"))
     for http in application.http_apis.values():
         rows += [
             _row(http.logical_id, route.route_key, functions[route.integration.function])

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import orjson
 
 from local_gateway import clock, limits
+from local_gateway.api import LambdaProxy
 from local_gateway.event import Request
 from local_gateway.integration import FunctionFailed, IntegrationError, call, write_error_frame
 from local_gateway.lifecycle import NO_STATUS, TABLE, Closing, Effect, Input, State
@@ -187,7 +188,7 @@ class Connection:
         if route is None:
             self.tell("Forbidden", request.request_id)
             return
-        if route.integration is None:
+        if not isinstance(route.integration, LambdaProxy):
             return
         event = deployment.events.message(
             deployment.heads[route.route_key],
@@ -200,7 +201,7 @@ class Connection:
         self._front.start(self._process(route, route.integration, event, request.request_id))
 
     async def _process(
-        self, route: model.Route, integration: model.Integration, event: bytes, request_id: str
+        self, route: model.Route, integration: model.LambdaProxy, event: bytes, request_id: str
     ) -> None:
         """Call an integration and give the client its answer, unless the timeout was faster."""
         deadlines, alarm = self._front.timeouts(integration.timeout_ms)

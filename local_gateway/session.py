@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from local_gateway import clock, limits
 from local_gateway.answer import TOO_MANY_REQUESTS, refuse
+from local_gateway.api import LambdaProxy
 from local_gateway.connection import Connection
 from local_gateway.event import Caller, Events, Handshake, Request, write_identity
 from local_gateway.handshake import Accepted, Refused, decide, explain_subprotocol
@@ -63,8 +64,9 @@ class Deployment:
         self.disconnect = _integration_of(api.routes.get(DISCONNECT))
 
 
-def _integration_of(route: model.Route | None) -> model.Integration | None:
-    return None if route is None else route.integration
+def _integration_of(route: model.Route | None) -> model.LambdaProxy | None:
+    integration = None if route is None else route.integration
+    return integration if isinstance(integration, LambdaProxy) else None
 
 
 class WebSocketFront:
@@ -184,7 +186,7 @@ class WebSocketFront:
             return False
         return self._connect_rate is None or self._connect_rate.take(now)
 
-    async def _call_within(self, integration: model.Integration, event: bytes) -> ProxyResponse:
+    async def _call_within(self, integration: model.LambdaProxy, event: bytes) -> ProxyResponse:
         """Call an integration within its timeout; a function that is late goes on running."""
         task = self.run(call(self.functions, integration.function, event))
         await asyncio.wait({task}, timeout=integration.timeout_ms / 1000)

@@ -26,7 +26,7 @@ from local_gateway.lambdas.result import InvocationRefused
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from local_gateway.api import Application, HttpApi, Integration
+    from local_gateway.api import Application, HttpApi, LambdaProxy
     from local_gateway.asgi import Receive, Scope, Send
     from local_gateway.integration import Functions
     from local_gateway.lambdas.result import InvokeResult
@@ -99,7 +99,7 @@ class HttpApiFront:
         response = await self._integrate(match.route.integration, event)
         return response if api.cors is None else cors.add_headers(api.cors, request, response)
 
-    async def _integrate(self, integration: Integration, event: bytes) -> Response:
+    async def _integrate(self, integration: LambdaProxy, event: bytes) -> Response:
         """Invoke the function; one that takes longer than its integration goes on alone."""
         task = asyncio.create_task(self._functions.invoke(integration.function, event))
         self._running.add(task)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from local_gateway.api import HttpApi, HttpRoute, Integration, Stage
+from local_gateway.api import HttpApi, HttpRoute, LambdaProxy, Stage
 from local_gateway.resources import cors_settings, integrations, openapi, routes, stages
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def _quick_create(
         return []
     method, path = _split_key(properties, "$default")
     function = integrations.function_of(properties, "Target", target, declarations)
-    integration = Integration(
+    integration = LambdaProxy(
         logical_id=logical_id, function=function, timeout_ms=integrations.HTTP_TIMEOUT_MS
     )
     return [HttpRoute(method=method, path=path, integration=integration)]

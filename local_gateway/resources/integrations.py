@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from local_gateway.api import Integration
+from local_gateway.api import LambdaProxy
 
 if TYPE_CHECKING:
     from local_gateway.declarations import Declarations
@@ -24,7 +24,7 @@ HTTP_TIMEOUT_MS: Final = 30_000
 
 def target_of(
     route: Properties, api: str, declarations: Declarations, *, is_http: bool
-) -> Integration | None:
+) -> LambdaProxy | None:
     """Return the integration that a route's `Target` names, None without a target.
 
     Raises:
@@ -69,7 +69,7 @@ def function_of(properties: Properties, name: str, uri: str, declarations: Decla
 
 def _read(
     logical_id: str, properties: Properties, declarations: Declarations, *, is_http: bool
-) -> Integration:
+) -> LambdaProxy:
     kind = properties.text("IntegrationType")
     if kind != "AWS_PROXY":
         raise properties.unsupported("IntegrationType", f"is {kind}", allowed="AWS_PROXY")
@@ -89,7 +89,7 @@ def _read(
     if is_http:
         check_payload_format(properties, "PayloadFormatVersion")
     most = HTTP_TIMEOUT_MS if is_http else WEBSOCKET_TIMEOUT_MS
-    return Integration(
+    return LambdaProxy(
         logical_id=logical_id,
         function=function_of(
             properties, "IntegrationUri", properties.text("IntegrationUri"), declarations

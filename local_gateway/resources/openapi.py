@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from local_gateway.api import HttpRoute, Integration
+from local_gateway.api import HttpRoute, LambdaProxy
 from local_gateway.resources import integrations
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def _check_security(operation: Properties, *, is_closed: bool) -> None:
         raise operation.unsupported("security", "names an authorizer", allowed="none")
 
 
-def _integration(api: str, operation: Properties, declarations: Declarations) -> Integration:
+def _integration(api: str, operation: Properties, declarations: Declarations) -> LambdaProxy:
     properties = operation.mapping(_INTEGRATION)
     if properties is None:
         raise operation.error(_INTEGRATION, "is missing")
@@ -80,7 +80,7 @@ def _integration(api: str, operation: Properties, declarations: Declarations) ->
             raise properties.unsupported(name, "maps parameters", allowed="none")
     integrations.check_payload_format(properties, "payloadFormatVersion")
     most = integrations.HTTP_TIMEOUT_MS
-    return Integration(
+    return LambdaProxy(
         logical_id=api,
         function=integrations.function_of(properties, "uri", properties.text("uri"), declarations),
         timeout_ms=properties.integer("timeoutInMillis", most, least=50, most=most),

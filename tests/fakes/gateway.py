@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self, cast
 from websockets.asyncio.client import connect
 
 from local_gateway.answer import FORBIDDEN, respond
-from local_gateway.api import Application, Identity, Integration, Route, Stage, WebSocketApi
+from local_gateway.api import Application, Identity, LambdaProxy, Route, Stage, WebSocketApi
 from local_gateway.management import ManagementApi
 from local_gateway.registry import Registry
 from local_gateway.server import Server
@@ -41,7 +41,7 @@ def route(
     key: str, function: str | None, *, two_way: bool = False, timeout_ms: int = 29_000
 ) -> Route:
     """Make a route; without a function it has no integration."""
-    integration = function and Integration(
+    integration = function and LambdaProxy(
         logical_id=f"{key}Integration", function=function, timeout_ms=timeout_ms
     )
     return Route(

@@ -66,12 +66,18 @@ def _check(file: Path, text: str, *, is_update: bool) -> None:
 
 
 def _write(application: object, cache_dir: Path) -> str:
-    """Write a model as JSON, without what is empty, and with paths that are the same everywhere."""
+    """Write a model as JSON, without what is empty or the default, with paths that are the same
+    everywhere.
+    """
 
     def plain(value: object) -> object:
         if dataclasses.is_dataclass(value) and not isinstance(value, type):
             fields = dataclasses.fields(value)
-            return {f.name: plain(v) for f in fields if (v := getattr(value, f.name)) or v == 0}
+            return {
+                field.name: plain(found)
+                for field in fields
+                if ((found := getattr(value, field.name)) or found == 0) and found != field.default
+            }
         if isinstance(value, Mapping):
             items = cast("Mapping[str, object]", value).items()
             return {key: plain(inner) for key, inner in items}

@@ -11,7 +11,7 @@ from local_gateway.api import (
     HttpRoute,
     Identity,
     Ignored,
-    Integration,
+    LambdaProxy,
     Route,
     Stage,
     WebSocketApi,
@@ -26,7 +26,7 @@ HELLO = Function(
     runtime="python3.11",
     code=Path("/src/hello"),
 )
-CALL = Integration(logical_id="Call", function="Hello")
+CALL = LambdaProxy(logical_id="Call", function="Hello")
 
 
 def test_routes_urls_and_stand_ins_are_aligned() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from local_gateway.api import HttpApi, HttpRoute, Identity, Integration, Stage
+from local_gateway.api import HttpApi, HttpRoute, Identity, LambdaProxy, Stage
 from local_gateway.http_api.event import write_event
 from local_gateway.http_api.request import Request
 from local_gateway.http_api.routing import Match
@@ -14,7 +14,7 @@ NOW_MS = 1_583_348_638_390  # 04/Mar/2020:19:03:58.390 +0000
 ROUTE = HttpRoute(
     method="POST",
     path="/my/{id}",
-    integration=Integration(logical_id="Integration", function="Function"),
+    integration=LambdaProxy(logical_id="Integration", function="Function"),
 )
 
 

@@ -9,7 +9,7 @@ import aiohttp
 import orjson
 import pytest
 
-from local_gateway.api import Application, Cors, HttpApi, HttpRoute, Identity, Integration, Stage
+from local_gateway.api import Application, Cors, HttpApi, HttpRoute, Identity, LambdaProxy, Stage
 from local_gateway.http_api import HttpApiFront
 from local_gateway.http_api.front import MAX_BODY_BYTES
 from tests.fakes.invocations import RecordingFunctions, failed, refused
@@ -27,7 +27,7 @@ HELLO = {"statusCode": 200, "body": "hello"}
 
 def route(key: str, *, timeout_ms: int = 29_000) -> HttpRoute:
     method, _, path = key.rpartition(" ")
-    integration = Integration(logical_id="I", function="Hello", timeout_ms=timeout_ms)
+    integration = LambdaProxy(logical_id="I", function="Hello", timeout_ms=timeout_ms)
     return HttpRoute(method=method or "ANY", path=path, integration=integration)
 
 

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from local_gateway.api import HttpRoute, Integration
+from local_gateway.api import HttpRoute, LambdaProxy
 from local_gateway.http_api.routing import Router
 
-INTEGRATION = Integration(logical_id="Integration", function="Function")
+INTEGRATION = LambdaProxy(logical_id="Integration", function="Function")
 
 
 def router(*route_keys: str) -> Router:
