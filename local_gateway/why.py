@@ -1,0 +1,179 @@
+"""Every line that tells a developer where AWS would surprise, or fail where the emulator doesn't.
+
+    why = Why(print)
+    why.say(ONE_WAY_BODY, "route join")
+
+A reason has an id that stays, the clause of docs/reference/gateway.md that it rests on, and a text
+with named gaps. It is said once for each place that it concerns, and after that at the 10th, the
+100th, the 1,000th time: a client in a loop must not bury what matters. A place is something that
+the template has (`route join`, `function Notify`, `stage dev`); what changes from one event to the
+next, such as a connection id, fills a gap of the text.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Reason(NamedTuple):
+    """One surprise."""
+
+    id: str
+    """Words with hyphens; stable, so that it can be searched for."""
+    clause: str
+    """The clause that says what AWS does."""
+    text: str
+    """What happened and what AWS does, following the place and a colon; gaps as of `str.format`."""
+
+
+REASONS: dict[str, Reason] = {}
+"""Every reason by its id, in the order of this module."""
+
+
+def _reason(name: str, clause: str, text: str) -> Reason:
+    reason = REASONS[name] = Reason(name, clause, text)
+    return reason
+
+
+ONE_WAY_BODY = _reason(
+    "one-way-body",
+    "REPLY-1",
+    "the function returns a body, and the route has no AWS::ApiGatewayV2::RouteResponse: nothing "
+    "is sent to the client",
+)
+POST_DURING_CONNECT = _reason(
+    "post-during-connect",
+    "MANAGE-1",
+    "{connection_id} is used while its $connect runs: 410, since the connection is established "
+    "only when $connect has returned",
+)
+POST_TO_GONE = _reason(
+    "post-to-gone",
+    "MANAGE-1",
+    "a call for {connection_id}, which closed {ago:.1f} s ago: 410",
+)
+POST_NOT_UTF8 = _reason(
+    "post-not-utf8",
+    "MANAGE-1",
+    "a post to {connection_id} is not UTF-8: sent as text with replacement characters",
+)
+TOO_BIG = _reason(
+    "too-big",
+    "LIMIT-1",
+    "{connection_id} was closed with 1009: {what}",
+)
+REPLY_TOO_BIG = _reason(
+    "reply-too-big",
+    "LIMIT-1",
+    "the function returns a body of {length} bytes, more than the 131,072 of a message: the client "
+    "gets an error frame",
+)
+SUBPROTOCOL_NOT_RETURNED = _reason(
+    "subprotocol-not-returned",
+    "SUBPROTOCOL-1",
+    "the client offers {offered}, $connect returns no sec-websocket-protocol: browsers then close",
+)
+SUBPROTOCOL_NOT_OFFERED = _reason(
+    "subprotocol-not-offered",
+    "SUBPROTOCOL-1",
+    "$connect returns sec-websocket-protocol: {subprotocol}, which the client did not offer: it "
+    "closes the connection",
+)
+CONNECT_FAILED = _reason(
+    "connect-failed",
+    "CONNECT-1",
+    "the handshake is answered with {status}: {problem}",
+)
+MALFORMED_RESPONSE = _reason(
+    "malformed-response",
+    "REPLY-1",
+    "{problem}: the client gets Internal server error",
+)
+NOT_INVOCABLE = _reason(
+    "not-invocable",
+    "REPLY-1",
+    "{problem}: the client gets Internal server error",
+)
+INTEGRATION_TIMEOUT = _reason(
+    "integration-timeout",
+    "LIMIT-1",
+    "the function takes longer than the {timeout_ms} ms that the integration waits: the client "
+    "gets Endpoint request timed out, and what the function returns later goes nowhere",
+)
+FUNCTION_TIMEOUT = _reason(
+    "function-timeout",
+    "REPLY-1",
+    "the function reached its own Timeout and was ended: the client gets Internal server error",
+)
+ROUTE_WITHOUT_INTEGRATION = _reason(
+    "route-without-integration",
+    "ROUTE-1",
+    "a message chose this route, which has no integration: it is dropped without a word",
+)
+PYTHON_DIFFERS = _reason(
+    "python-differs",
+    "RUNTIME-1",
+    "{functions} run here on Python {here}, on AWS on {there}",
+)
+BLOCKED_PORT = _reason(
+    "blocked-port",
+    "ENDPOINT-1",
+    "browsers refuse to connect to port {port} (the fetch standard blocks it); other clients don't",
+)
+DEPLOYMENT_MISSES_ROUTE = _reason(
+    "deployment-misses-route",
+    "DEPLOY-1",
+    "the deployment does not depend on {routes}: AWS may take its snapshot before they are there",
+)
+TIME_ADVANCED = _reason(
+    "time-advanced",
+    "TIME-1",
+    "time was advanced, and functions have the machine's clock: what they compute from it, such "
+    "as an expiry, has not moved",
+)
+
+
+class Said(NamedTuple):
+    """What was said about one place."""
+
+    reason: Reason
+    place: str
+    text: str
+    """As it was said the last time that it happened."""
+    times: int
+    """How often it has happened."""
+
+    def __str__(self) -> str:
+        """Write the line: the clause, the place, the text, the id, and how often so far."""
+        again = "" if self.times == 1 else f", {self.times} times so far"
+        return f"{self.reason.clause} {self.place}: {self.text} ({self.reason.id}{again})"
+
+
+def _say_nothing(line: str) -> None:
+    del line
+
+
+class Why:
+    """Says reasons, each as often as is useful."""
+
+    def __init__(self, write: Callable[[str], None] = _say_nothing) -> None:
+        """Take what gets the lines."""
+        self._write = write
+        self._said: dict[tuple[str, str], Said] = {}
+
+    @property
+    def said(self) -> tuple[Said, ...]:
+        """Return what was said, each place of each reason once, the first first."""
+        return tuple(self._said.values())
+
+    def say(self, reason: Reason, place: str, **facts: object) -> None:
+        """Say `reason` about `place`, with `facts` for the gaps of its text."""
+        key = (reason.id, place)
+        before = self._said.get(key)
+        times = 1 if before is None else before.times + 1
+        said = self._said[key] = Said(reason, place, reason.text.format(**facts), times)
+        if str(times).rstrip("0") == "1":
+            self._write(str(said))
