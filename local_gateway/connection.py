@@ -6,25 +6,28 @@ Its messages are processed concurrently (gateway-spec 12), up to a number that i
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import orjson
 
 from local_gateway import clock, limits
-from local_gateway.api import LambdaProxy
+from local_gateway.calls import DisconnectCall, MessageCall
 from local_gateway.event import Request
-from local_gateway.integration import FunctionFailed, IntegrationError, call, write_error_frame
+from local_gateway.integration import (
+    FunctionFailed,
+    IntegrationError,
+    IntegrationTimeout,
+    write_error_frame,
+)
 from local_gateway.lifecycle import NO_STATUS, TABLE, Closing, Effect, Input, State
+from local_gateway.routing import NO_ROUTE
 
 if TYPE_CHECKING:
-    from local_gateway import api as model
+    from local_gateway.deployment import CompiledRoute, Deployment
     from local_gateway.event import Caller
     from local_gateway.integration import ProxyResponse
-    from local_gateway.session import Deployment, WebSocketFront
+    from local_gateway.session import WebSocketFront
     from local_gateway.wire import Wire
-
-Call: TypeAlias = "tuple[Connection, str]"
-"""A message that waits for its integration: its connection and its request id."""
 
 _TOO_BIG = 1009
 
@@ -34,14 +37,15 @@ class Connection:
 
     __slots__ = (
         "_backlog",
-        "_caller",
-        "_deployment",
         "_expires_at",
         "_front",
         "_in_flight",
+        "_is_draining",
         "_slot",
         "_state",
         "_wire",
+        "caller",
+        "deployment",
     )
 
     _wire: Wire
@@ -49,11 +53,14 @@ class Connection:
     def __init__(self, front: WebSocketFront, deployment: Deployment, caller: Caller) -> None:
         """Begin in the state CONNECTING; `on_open` follows at once."""
         self._front = front
-        self._deployment = deployment
-        self._caller = caller
+        self.deployment = deployment
+        """The stage that it was opened on."""
+        self.caller = caller
+        """What every event of this connection says about it."""
         self._state = State.CONNECTING
         self._in_flight = 0
         self._backlog: deque[str] | None = None
+        self._is_draining = False
         self._expires_at = clock.monotonic() + front.max_duration_seconds
         self._slot = 0
 
@@ -62,22 +69,22 @@ class Connection:
     @property
     def connection_id(self) -> str:
         """Its id."""
-        return self._caller.connection_id
+        return self.caller.connection_id
 
     @property
     def api_id(self) -> str:
         """The API that it was opened on."""
-        return self._deployment.api_id
+        return self.deployment.api_id
 
     @property
     def stage_name(self) -> str:
         """The stage that it was opened on."""
-        return self._deployment.stage
+        return self.deployment.stage
 
     @property
     def connected_at(self) -> int:
         """Milliseconds since the epoch."""
-        return self._caller.connected_at
+        return self.caller.connected_at
 
     @property
     def last_active_at(self) -> int:
@@ -87,12 +94,12 @@ class Connection:
     @property
     def source_ip(self) -> str:
         """The client's address."""
-        return orjson.loads(self._caller.identity)["sourceIp"]
+        return orjson.loads(self.caller.identity)["sourceIp"]
 
     @property
     def user_agent(self) -> str | None:
         """The client's `User-Agent`, None if it sent none."""
-        return orjson.loads(self._caller.identity).get("userAgent")
+        return orjson.loads(self.caller.identity).get("userAgent")
 
     def post(self, data: bytes) -> bool:
         """Send UTF-8 text as one message; False, and nothing sent, if the buffer is full."""
@@ -170,7 +177,7 @@ class Connection:
                     self._disconnect(transition.closing or closing or NO_STATUS)
 
     def _handle(self, text: str) -> None:
-        """Route a message and start its integration, or put it behind those in flight."""
+        """Route a message and begin its integration, or put it behind those in flight."""
         if self._in_flight >= limits.IN_FLIGHT_PER_CONNECTION:
             if self._backlog is None:
                 self._backlog = deque()
@@ -178,71 +185,68 @@ class Connection:
             self._backlog.append(text)
             self._wire.hold()
             return
-        deployment, now_ms = self._deployment, clock.now_ms()
+        front, deployment, now_ms = self._front, self.deployment, clock.now_ms()
         request = Request(deployment.ids.new_request_id(now_ms), now_ms)
-        account = self._front.account_rate
-        if account is not None and not account.take(clock.monotonic()):
+        if front.account_rate is not None and not front.account_rate.take(clock.monotonic()):
             self.tell("Too Many Requests", request.request_id)
             return
         route = deployment.select(text)
-        if route is None:
+        if route is NO_ROUTE:
             self.tell("Forbidden", request.request_id)
-            return
-        if not isinstance(route.integration, LambdaProxy):
-            return
-        event = deployment.events.message(
-            deployment.heads[route.route_key],
-            deployment.ids.new_message_id(now_ms),
-            text,
-            self._caller,
-            request,
-        )
-        self._in_flight += 1
-        self._front.start(self._process(route, route.integration, event, request.request_id))
+        elif route is not None:
+            call = MessageCall(self, route, text, deployment.ids.new_message_id(now_ms), request)
+            self._in_flight += 1
+            route.deadlines.add(call, clock.monotonic())
+            route.alarm.arm()
+            front.begin(route.target, call)
 
-    async def _process(
-        self, route: model.Route, integration: model.LambdaProxy, event: bytes, request_id: str
-    ) -> None:
-        """Call an integration and give the client its answer, unless the timeout was faster."""
-        deadlines, alarm = self._front.timeouts(integration.timeout_ms)
-        waiting = (self, request_id)
-        deadlines.add(waiting, clock.monotonic())
-        alarm.arm()
-        try:
-            response = await call(self._front.functions, integration.function, event)
-        except IntegrationError as error:
-            if deadlines.discard(waiting):
-                self.tell(error.message, request_id)
-            if not isinstance(error, FunctionFailed):  # whose log says more
-                self._front.why(f"route {route.route_key}: {error}")
-        else:
-            if deadlines.discard(waiting):
-                self._reply(route, response, request_id)
-        finally:
-            self._in_flight -= 1
-            if self._backlog is not None:
-                self._go_on(self._backlog)
+    def on_answer(self, call: MessageCall, response: ProxyResponse) -> None:
+        """Send a call's answer to the client, unless it comes too late."""
+        if call.route.deadlines.discard(call):
+            self._reply(call.route, response, call.request.request_id)
+        self._end(call)
 
-    def _go_on(self, backlog: deque[str]) -> None:
-        if backlog:
+    def on_error(self, call: MessageCall, error: IntegrationError) -> None:
+        """Tell the client that a call has failed, unless it heard of the timeout already."""
+        if call.route.deadlines.discard(call):
+            self.tell(error.message, call.request.request_id)
+        if not isinstance(error, FunctionFailed):  # whose log says more
+            self._front.why(f"route {call.route.key}: {error}")
+        self._end(call)
+
+    def on_timeout(self, call: MessageCall) -> None:
+        """Tell the client that a call takes too long; its answer will go nowhere."""
+        self.tell(IntegrationTimeout.message, call.request.request_id)
+
+    def _end(self, call: MessageCall) -> None:
+        self._in_flight -= 1
+        self._front.end(call)
+        if self._backlog is not None and not self._is_draining:
+            self._drain(self._backlog)
+
+    def _drain(self, backlog: deque[str]) -> None:
+        """Handle what waits, as far as there is room; a call may end before it is all begun."""
+        self._is_draining = True
+        while backlog and self._in_flight < limits.IN_FLIGHT_PER_CONNECTION:
             self._handle(backlog.popleft())
-        else:
+        self._is_draining = False
+        if not backlog:
             self._backlog = None
             self._wire.release()
 
-    def _reply(self, route: model.Route, response: ProxyResponse, request_id: str) -> None:
+    def _reply(self, route: CompiledRoute, response: ProxyResponse, request_id: str) -> None:
         """Send the body if the route has a route response, whatever the status (16)."""
         if not response.body:
             return
-        if not route.has_route_response:
+        if not route.is_two_way:
             self._front.explain_once(
-                f"route {route.route_key} returns a body and has no AWS::ApiGatewayV2::"
+                f"route {route.key} returns a body and has no AWS::ApiGatewayV2::"
                 "RouteResponse: nothing is sent to the client"
             )
             return
         data = response.body.encode()
         if len(data) > limits.MESSAGE_BYTES:
-            self._front.why(f"route {route.route_key} returns {len(data)} bytes, too many to send")
+            self._front.why(f"route {route.key} returns {len(data)} bytes, too many to send")
             self.tell(IntegrationError.message, request_id)
             return
         self._wire.write_text(data)
@@ -252,12 +256,11 @@ class Connection:
         self._wire.write_text(write_error_frame(message, self.connection_id, request_id))
 
     def _disconnect(self, closing: Closing) -> None:
-        front, deployment = self._front, self._deployment
+        front, deployment = self._front, self.deployment
         front.registry.remove(self)
         front.wheel.discard(self, self._slot)
-        if deployment.disconnect is None:
-            return
-        now_ms = clock.now_ms()
-        request = Request(deployment.ids.new_request_id(now_ms), now_ms)
-        event = deployment.events.disconnect(self._caller, request, closing.code, closing.reason)
-        front.run(call(front.functions, deployment.disconnect.function, event))
+        if deployment.disconnect is not None:
+            now_ms = clock.now_ms()
+            request = Request(deployment.ids.new_request_id(now_ms), now_ms)
+            call = DisconnectCall(front, deployment, self.caller, request, closing)
+            front.begin(deployment.disconnect, call)

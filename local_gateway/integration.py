@@ -1,4 +1,4 @@
-"""From an event to what a function made of it: the Lambda proxy integration.
+"""What a route calls, as the rest of the gateway sees it: a call that begins and is settled.
 
 What can go wrong, and what the client is told (gateway-spec 2, 7 and 16):
 
@@ -13,21 +13,19 @@ None of them closes a connection.
 
 from __future__ import annotations
 
-import logging
+from abc import ABC, abstractmethod
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol, TypeAlias
 
 import orjson
 
 from local_gateway.answer import BAD_GATEWAY, GATEWAY_TIMEOUT, INTERNAL_SERVER_ERROR, Answer
-from local_gateway.lambdas.result import InvocationRefused
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-    from local_gateway.lambdas.result import InvokeResult
-
-_log = logging.getLogger(__name__)
+    from local_gateway.event import Caller, Handshake, Request
+    from local_gateway.lambdas.result import InvocationRefused, InvokeResult
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 
@@ -35,8 +33,26 @@ _NO_HEADERS: Mapping[str, Json] = MappingProxyType({})
 _MIN_STATUS, _MAX_STATUS = 100, 599
 
 
+class FunctionRunner(Protocol):
+    """What runs the functions of calls, which don't wait in a task of their own."""
+
+    def submit(
+        self,
+        function: str,
+        payload: bytes,
+        settle: Callable[[InvokeResult | InvocationRefused], None],
+        *,
+        request_id: str | None = None,
+    ) -> None:
+        """Invoke the function with this logical id, and call `settle` once with what came of it.
+
+        That may be before this returns. `settle` must raise nothing.
+        """
+        ...
+
+
 class Functions(Protocol):
-    """What runs the functions."""
+    """What runs the functions for those who wait."""
 
     async def invoke(
         self, function: str, payload: bytes, *, request_id: str | None = None
@@ -87,23 +103,65 @@ class ProxyResponse(NamedTuple):
     """As returned, in any case."""
 
 
-async def call(functions: Functions, function: str, event: bytes) -> ProxyResponse:
-    """Invoke a function with an event and read its answer; the caller sees to the timeout.
+class Call(ABC):
+    """One call of a route's integration: what it is for, and who gets the answer.
 
-    Raises:
-        IntegrationError: It failed, was refused or returned something else. A defect of the
-            emulator counts as a refusal, so that one message cannot take others down with it.
+    There is a subclass for each type of event. What only one of them has is None in the others.
     """
-    try:
-        result = await functions.invoke(function, event)
-    except InvocationRefused as error:
-        raise NotInvocable(str(error)) from error
-    except Exception as error:
-        _log.exception("invoking %s failed", function)
-        raise NotInvocable(str(error)) from error
-    if result.function_error is not None:
-        raise FunctionFailed(f"{function} answered {result.function_error}")
-    return read_proxy_response(result.payload)
+
+    __slots__ = ("request",)
+
+    request: Request
+    """Its id and time."""
+
+    @property
+    @abstractmethod
+    def caller(self) -> Caller:
+        """Return whose connection it is."""
+
+    @property
+    def text(self) -> str | None:
+        """Return the message, of a message."""
+        return None
+
+    @property
+    def message_id(self) -> str | None:
+        """Return the message's id, of a message."""
+        return None
+
+    @property
+    def handshake(self) -> Handshake | None:
+        """Return the client's request, of a handshake."""
+        return None
+
+    @abstractmethod
+    def write_event(self) -> bytes:
+        """Return the proxy event."""
+
+    @abstractmethod
+    def settle(self, response: ProxyResponse) -> None:
+        """Take the answer."""
+
+    @abstractmethod
+    def fail(self, error: IntegrationError) -> None:
+        """Learn that there is none."""
+
+
+class Target(Protocol):
+    """An integration, compiled for one stage.
+
+    Whoever begins a call sees to its timeout: an answer that comes later is settled all the same,
+    and `settle` ignores it.
+    """
+
+    @property
+    def timeout_ms(self) -> int:
+        """How long the caller waits."""
+        ...
+
+    def begin(self, call: Call) -> None:
+        """Start a call. `call.settle` or `call.fail` follows, once, perhaps before this returns."""
+        ...
 
 
 def read_proxy_response(payload: bytes) -> ProxyResponse:

@@ -8,7 +8,8 @@ constants in any mixture, `\$` for a dollar sign. Nothing but the body can be as
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, TypeAlias
+from enum import Enum
+from typing import TYPE_CHECKING, Final, Generic, TypeAlias, TypeVar
 
 import orjson
 
@@ -17,7 +18,9 @@ from local_gateway.errors import TemplateError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from local_gateway.api import Route, WebSocketApi
+    from local_gateway.api import WebSocketApi
+
+T = TypeVar("T")
 
 DEFAULT = "$default"
 CONNECT = "$connect"
@@ -31,6 +34,16 @@ Part: TypeAlias = "str | Path"
 """A constant, or what to look up."""
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 
+
+class NoRoute(Enum):
+    """The type of `NO_ROUTE`."""
+
+    NO_ROUTE = "no route"
+
+
+NO_ROUTE: Final = NoRoute.NO_ROUTE
+"""What a message selects that no route is for."""
+
 _BODY = re.compile(r"request\.body(?![A-Za-z0-9_])")
 _NAME = r"[A-Za-z0-9_]+(?:-[A-Za-z0-9_]+)*"
 _STEP = re.compile(
@@ -40,22 +53,20 @@ _MAX_DEPTH = 128  # a route key has at most 128 characters, so nothing deeper ca
 _ALLOWED = "$request.body.path, ${request.body.path[0].name}, constants, and \\$ for a dollar sign"
 
 
-class RouteSelector:
+class RouteSelector(Generic[T]):
     """The routes of one API and how a message chooses among them."""
 
     __slots__ = ("_custom", "_default", "_parts")
 
-    def __init__(self, api: WebSocketApi) -> None:
-        """Compile the expression of `api`.
+    def __init__(self, api: WebSocketApi, routes: Mapping[str, T]) -> None:
+        """Compile the expression of `api`; `routes` is what `select` returns, by route key.
 
         Raises:
             TemplateError: The expression asks for something else than the body of a message, or
                 for a JSON path with wildcards, filters or slices.
         """
-        self._default = api.routes.get(DEFAULT)
-        self._custom: Mapping[str, Route] = {
-            key: route for key, route in api.routes.items() if key not in LIFECYCLE
-        }
+        self._default = routes.get(DEFAULT, NO_ROUTE)
+        self._custom = {key: route for key, route in routes.items() if key not in LIFECYCLE}
         try:
             self._parts = compile_expression(api.route_selection_expression)
         except ValueError as error:
@@ -66,10 +77,10 @@ class RouteSelector:
                 allowed=_ALLOWED,
             ) from error
 
-    def select(self, text: str) -> Route | None:
+    def select(self, text: str) -> T | NoRoute:
         """Return the route of a message: the one with the selected key, else `$default`'s.
 
-        None if there is neither, which the client is told by a `Forbidden` frame.
+        `NO_ROUTE` if there is neither, which the client is told by a `Forbidden` frame.
         """
         if not self._custom:
             return self._default

@@ -1,41 +1,39 @@
 """The WebSocket front: it answers handshakes, and keeps what all connections share.
 
-An accepted handshake becomes a `Connection`, which drives itself; here are the tasks that its
-messages run in, and the timers that end it.
+An accepted handshake becomes a `Connection`, which drives itself; here are the calls
+that run, and the timers that end what takes too long.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, TypeVar
+import contextlib
+import logging
+from typing import TYPE_CHECKING
 
 from local_gateway import clock, limits
 from local_gateway.answer import TOO_MANY_REQUESTS, refuse
-from local_gateway.api import LambdaProxy
+from local_gateway.calls import ConnectCall, MessageCall
 from local_gateway.connection import Connection
-from local_gateway.event import Caller, Events, Handshake, Request, write_identity
+from local_gateway.deployment import Deployment
+from local_gateway.event import Caller, Handshake, Request, write_identity
 from local_gateway.handshake import Accepted, Refused, decide, explain_subprotocol
-from local_gateway.ids import GatewayIds
-from local_gateway.integration import (
-    IntegrationError,
-    IntegrationTimeout,
-    call,
-)
-from local_gateway.routing import CONNECT, DISCONNECT, RouteSelector
+from local_gateway.integration import IntegrationError, IntegrationTimeout, NotInvocable
+from local_gateway.routing import CONNECT
 from local_gateway.upgrade import UPGRADE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable
 
     from local_gateway import api as model
-    from local_gateway.connection import Call
-    from local_gateway.integration import Functions, ProxyResponse
+    from local_gateway.integration import Call, FunctionRunner, ProxyResponse, Target
     from local_gateway.limits import TokenBucket
     from local_gateway.registry import Registry
     from local_gateway.server import Receive, Scope, Send
     from local_gateway.upgrade import PendingUpgrade
 
-T = TypeVar("T")
+_log = logging.getLogger(__name__)
+
 _SLOTS_PER_TIMEOUT = 8
 _MAX_SLOT_SECONDS = 1.0
 _CLOSE_SECONDS = 2.0
@@ -45,37 +43,13 @@ def _say_nothing(line: str) -> None:
     del line
 
 
-class Deployment:
-    """One stage of one API, compiled."""
-
-    __slots__ = ("api_id", "connect", "disconnect", "events", "heads", "ids", "select", "stage")
-
-    def __init__(
-        self, api: model.WebSocketApi, stage: model.Stage, identity: model.Identity
-    ) -> None:
-        """Compile; raises TemplateError if the route selection expression isn't understood."""
-        self.api_id = api.api_id
-        self.stage = stage.name
-        self.ids = GatewayIds(api.api_id)
-        self.events = Events(api, stage, identity)
-        self.select = RouteSelector(api).select
-        self.heads = {key: self.events.message_head(key) for key in api.routes}
-        self.connect = _integration_of(api.routes.get(CONNECT))
-        self.disconnect = _integration_of(api.routes.get(DISCONNECT))
-
-
-def _integration_of(route: model.Route | None) -> model.LambdaProxy | None:
-    integration = None if route is None else route.integration
-    return integration if isinstance(integration, LambdaProxy) else None
-
-
 class WebSocketFront:
     """Accepts and refuses handshakes for the WebSocket APIs of an application."""
 
     def __init__(  # noqa: PLR0913 — the options of the command line
         self,
         application: model.Application,
-        functions: Functions,
+        functions: FunctionRunner,
         registry: Registry,
         *,
         idle_timeout_seconds: float = limits.IDLE_TIMEOUT_SECONDS,
@@ -107,18 +81,27 @@ class WebSocketFront:
         self.account_rate = account_rate
         self.why = why
         self._connect_rate = connect_rate
-        self._deployments = {
-            (api.logical_id, stage.name): Deployment(api, stage, application.identity)
-            for api in application.websocket_apis.values()
-            for stage in api.stages.values()
-        }
         shortest = min(idle_timeout_seconds, max_duration_seconds)
         slot_seconds = min(_MAX_SLOT_SECONDS, shortest / _SLOTS_PER_TIMEOUT)
         self.wheel = clock.Wheel["Connection"](slot_seconds)
         self._watch = clock.Alarm(self.wheel, Connection.check_time)
-        self._timeouts: dict[int, tuple[clock.Deadlines[Call], clock.Alarm[Call]]] = {}
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._timeouts: dict[
+            int, tuple[clock.Deadlines[MessageCall], clock.Alarm[MessageCall]]
+        ] = {}
+        self._running: set[Call] = set()
+        self._all_ended = asyncio.Event()
         self._said: set[str] = set()
+        self._deployments = {
+            (api.logical_id, stage.name): Deployment(
+                api,
+                stage,
+                application.identity,
+                functions=functions,
+                timeouts=self._timeouts_after,
+            )
+            for api in application.websocket_apis.values()
+            for stage in api.stages.values()
+        }
 
     async def __call__(
         self,
@@ -129,7 +112,7 @@ class WebSocketFront:
         send: Send,
     ) -> None:
         """Answer one handshake; an accepted connection outlives the call (ASGI `websocket`)."""
-        deployment = self._deployments[api.logical_id, stage.name]
+        deployment = self.deployment(api, stage)
         upgrade: PendingUpgrade = scope["extensions"][UPGRADE]
         handshake = Handshake(upgrade.raw_headers, scope["query_string"], scope["client"][0])
         await receive()
@@ -152,30 +135,32 @@ class WebSocketFront:
         finally:
             self.registry.release(connection_id)
 
+    def deployment(self, api: model.WebSocketApi, stage: model.Stage) -> Deployment:
+        """Return a stage as it is served."""
+        return self._deployments[api.logical_id, stage.name]
+
     async def close(self) -> None:
-        """Let what still runs end within 2 s, then cancel it; call it when the server stopped."""
+        """Let what still runs end within 2 s; call it when the server stopped."""
         self._watch.stop()
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=_CLOSE_SECONDS)
+        self._all_ended.clear()
+        if self._running:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._all_ended.wait(), _CLOSE_SECONDS)
         for _, alarm in self._timeouts.values():
             alarm.stop()
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _decide(
         self, deployment: Deployment, handshake: Handshake, caller: Caller, request: Request
     ) -> Accepted | Refused:
         if not self._may_connect():
             return Refused(TOO_MANY_REQUESTS)
-        integration = deployment.connect
-        if integration is None:
+        target = deployment.connect
+        if target is None:
             return Accepted()
-        event = deployment.events.connect(handshake, caller, request)
+        call = ConnectCall(self, deployment, handshake, caller, request)
+        self.begin(target, call)
         try:
-            response = await self._call_within(integration, event)
-            return decide(response)
+            return decide(await self._wait(call, target.timeout_ms))
         except IntegrationError as error:
             self._explain(f"{CONNECT} answers {error.answer.status}: {error}")
             return Refused(error.answer)
@@ -186,28 +171,31 @@ class WebSocketFront:
             return False
         return self._connect_rate is None or self._connect_rate.take(now)
 
-    async def _call_within(self, integration: model.LambdaProxy, event: bytes) -> ProxyResponse:
-        """Call an integration within its timeout; a function that is late goes on running."""
-        task = self.run(call(self.functions, integration.function, event))
-        await asyncio.wait({task}, timeout=integration.timeout_ms / 1000)
-        if not task.done():
-            raise IntegrationTimeout(f"no answer in {integration.timeout_ms} ms")
-        return task.result()
+    async def _wait(self, call: ConnectCall, timeout_ms: int) -> ProxyResponse:
+        """Return the answer if it is in time; a function that is late goes on running."""
+        try:
+            async with asyncio.timeout(timeout_ms / 1000):
+                return await call.outcome
+        except TimeoutError as error:
+            raise IntegrationTimeout(f"no answer in {timeout_ms} ms") from error
 
     # For the connections
 
-    def start(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        """Start a task that raises nothing, and keep it until it is done."""
-        task = asyncio.get_running_loop().create_task(coroutine)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def begin(self, target: Target, call: Call) -> None:
+        """Begin a call, which says by `end` that it is settled."""
+        self._running.add(call)
+        try:
+            target.begin(call)
+        except Exception as error:  # noqa: BLE001 — one message must not take the rest down
+            # A defect of ours, which must not take the connection down with it.
+            _log.exception("a call could not be begun")
+            call.fail(NotInvocable(str(error)))
 
-    def run(self, coroutine: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        """Start a task whose result may or may not be waited for, and keep it until it is done."""
-        task = asyncio.get_running_loop().create_task(coroutine)
-        self._tasks.add(task)
-        task.add_done_callback(self._forget)
-        return task
+    def end(self, call: Call) -> None:
+        """Note that a call is settled."""
+        self._running.discard(call)
+        if not self._running:
+            self._all_ended.set()
 
     def watch(self, connection: Connection, due: float) -> int:
         """Have the connection's time checked from `due` on; return the slot of the wheel."""
@@ -215,12 +203,15 @@ class WebSocketFront:
         self._watch.arm()
         return slot
 
-    def timeouts(self, timeout_ms: int) -> tuple[clock.Deadlines[Call], clock.Alarm[Call]]:
-        """Return the deadlines of the integrations with this timeout, and what watches them."""
+    def _timeouts_after(
+        self, timeout_ms: int
+    ) -> tuple[clock.Deadlines[MessageCall], clock.Alarm[MessageCall]]:
+        """Return the deadlines of the messages with this timeout, and what watches them."""
         pair = self._timeouts.get(timeout_ms)
         if pair is None:
-            deadlines = clock.Deadlines["Call"](timeout_ms / 1000)
-            pair = self._timeouts[timeout_ms] = (deadlines, clock.Alarm(deadlines, _time_out))
+            deadlines = clock.Deadlines["MessageCall"](timeout_ms / 1000)
+            alarm = clock.Alarm(deadlines, MessageCall.time_out)
+            pair = self._timeouts[timeout_ms] = (deadlines, alarm)
         return pair
 
     def explain_once(self, line: str) -> None:
@@ -233,19 +224,9 @@ class WebSocketFront:
         if line is not None:
             self.why(line)
 
-    def _forget(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled():
-            task.exception()  # a call that was late has nobody else to look at it
-
 
 def _user_agent(handshake: Handshake) -> str | None:
     for name, value in handshake.headers:
         if name.lower() == b"user-agent":
             return value.decode("latin-1")
     return None
-
-
-def _time_out(late: Call) -> None:
-    connection, request_id = late
-    connection.tell(IntegrationTimeout.message, request_id)

@@ -16,6 +16,7 @@ environment is free after that, as on Lambda.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import socket
 import sys
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from local_gateway.api import Function
+
+_log = logging.getLogger(__name__)
 
 UNHANDLED: Final = "Unhandled"
 INIT_SECONDS: Final = 10.0
@@ -77,23 +80,46 @@ class Blueprint:
         return [*python, str(fd), str(self.lifeline), self.function.arn, *self.folders]
 
 
-@dataclass(slots=True, eq=False)
 class Invocation:
     """One event on its way to a result."""
 
-    request_id: str
-    trace_id: str
-    payload: bytes
-    client_context: bytes
-    """JSON, or empty."""
-    future: asyncio.Future[InvokeResult]
-    waits_since: float = 0.0
-    """When it began to wait for an environment, on the monotonic clock."""
+    __slots__ = ("_settle", "client_context", "payload", "request_id", "trace_id", "waits_since")
 
-    def settle(self, result: InvokeResult) -> None:
+    def __init__(
+        self,
+        request_id: str,
+        trace_id: str,
+        payload: bytes,
+        client_context: bytes,
+        settle: Callable[[InvokeResult | InvocationRefused], None],
+    ) -> None:
+        """Take the event; `client_context` is JSON, or empty; `settle` gets the result, once."""
+        self.request_id = request_id
+        self.trace_id = trace_id
+        self.payload = payload
+        self.client_context = client_context
+        self.waits_since = 0.0
+        """When it began to wait for an environment, on the monotonic clock."""
+        self._settle: Callable[[InvokeResult | InvocationRefused], None] | None = settle
+
+    @property
+    def is_settled(self) -> bool:
+        """Return whether the caller has been told, or has given up."""
+        return self._settle is None
+
+    def abandon(self) -> None:
+        """Learn that the caller waits no longer."""
+        self._settle = None
+
+    def settle(self, result: InvokeResult | InvocationRefused) -> None:
         """Give the caller the result, if it still waits."""
-        if not self.future.done():
-            self.future.set_result(result)
+        settle, self._settle = self._settle, None
+        if settle is not None:
+            try:
+                settle(result)
+            except Exception:  # noqa: BLE001 — the boundary between the environment and a caller
+                # Whose fault it is doesn't matter to the environment, which goes on.
+                _log.exception("a caller failed over the result of %s", self.request_id)
 
     def fail(self, error: bytes, log_tail: bytes) -> None:
         """Give the caller an error object for an event that reached no handler."""
@@ -101,8 +127,7 @@ class Invocation:
 
     def refuse(self, reason: str) -> None:
         """Tell the caller that there will be no result."""
-        if not self.future.done():
-            self.future.set_exception(InvocationRefused(reason))
+        self.settle(InvocationRefused(reason))
 
 
 class Owner(Protocol):
@@ -239,8 +264,11 @@ class Environment:
     def _answered(self, kind: int, payload: bytes) -> None:
         if self._phase is Phase.BUSY and kind in {RESULT, ERROR}:
             self._phase = Phase.IDLE
-            self._settle(payload, None if kind == RESULT else UNHANDLED)
+            # The next event first: its handler works while this caller is told.
+            ended = self._end_invocation(payload, None if kind == RESULT else UNHANDLED)
             self._owner.is_free(self)
+            if ended is not None:
+                ended[0].settle(ended[1])
         elif self._phase is Phase.STARTING and kind == READY:
             self._timer.cancel()
             self._phase = Phase.IDLE
@@ -253,14 +281,23 @@ class Environment:
 
     def _settle(self, payload: bytes, error: str | None) -> None:
         """Give the caller its result, the log being complete."""
+        ended = self._end_invocation(payload, error)
+        if ended is not None:
+            ended[0].settle(ended[1])
+
+    def _end_invocation(
+        self, payload: bytes, error: str | None
+    ) -> tuple[Invocation, InvokeResult] | None:
+        """Return who is to be told what, the log being complete."""
         invocation, self._invocation = self._invocation, None
-        if invocation is not None:
-            self._owner.is_done(self)
-            duration_ms = (clock.monotonic() - self._begun) * 1000
-            tail, is_cold = self._output.end(), self.runs == 1
-            invocation.settle(
-                InvokeResult(payload, error, invocation.request_id, tail, duration_ms, is_cold)
-            )
+        if invocation is None:
+            return None
+        self._owner.is_done(self)
+        duration_ms = (clock.monotonic() - self._begun) * 1000
+        tail, is_cold = self._output.end(), self.runs == 1
+        return invocation, InvokeResult(
+            payload, error, invocation.request_id, tail, duration_ms, is_cold
+        )
 
     def _start_too_slowly(self) -> None:
         text = f"Task timed out after {self._timeout_seconds:.2f} seconds"

@@ -120,22 +120,59 @@ class Functions:
             InvocationRefused: It is unknown, its runtime is not supported, its process can't be
                 started, or the emulator is stopping.
         """
-        pool = self._pools.get(function)
-        if pool is None:
-            raise self._refusal(function)
+        result: asyncio.Future[InvokeResult] = asyncio.get_running_loop().create_future()
+
+        def settle(settled: InvokeResult | InvocationRefused) -> None:
+            if isinstance(settled, InvocationRefused):
+                result.set_exception(settled)
+            else:
+                result.set_result(settled)
+
+        invocation, pool = self._begin(function, payload, settle, request_id, client_context)
+        try:
+            return await result
+        except asyncio.CancelledError:
+            invocation.abandon()
+            if pool is not None:
+                pool.withdraw(invocation)
+            raise
+
+    def submit(
+        self,
+        function: str,
+        payload: bytes,
+        settle: Callable[[InvokeResult | InvocationRefused], None],
+        *,
+        request_id: str | None = None,
+    ) -> None:
+        """Run the function with this logical id on a JSON event, and call `settle` once.
+
+        What `invoke` does without a task and a future for it; the call may come before this
+        returns, with an `InvocationRefused` in place of a result.
+        """
+        self._begin(function, payload, settle, request_id, None)
+
+    def _begin(
+        self,
+        function: str,
+        payload: bytes,
+        settle: Callable[[InvokeResult | InvocationRefused], None],
+        request_id: str | None,
+        client_context: str | None,
+    ) -> tuple[Invocation, Pool | None]:
         invocation = Invocation(
             request_id or ids.new_request_id(),
             ids.new_trace_id(clock.now_ms()) + _UNSAMPLED,
             payload or b"{}",
             client_context.encode() if client_context else b"",
-            asyncio.get_running_loop().create_future(),
+            settle,
         )
-        pool.submit(invocation)
-        try:
-            return await invocation.future
-        except asyncio.CancelledError:
-            pool.withdraw(invocation)
-            raise
+        pool = self._pools.get(function)
+        if pool is None:
+            invocation.settle(self._refusal(function))
+        else:
+            pool.submit(invocation)
+        return invocation, pool
 
     def recycle(self, function: str) -> None:
         """Drop the environments of a function once they are idle; its next event gets a new one."""

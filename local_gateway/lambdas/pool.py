@@ -22,7 +22,6 @@ import orjson
 
 from local_gateway import clock
 from local_gateway.lambdas.environment import Blueprint, Environment, Invocation
-from local_gateway.lambdas.result import InvocationRefused
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,13 +65,14 @@ class Pool:
     def submit(self, invocation: Invocation) -> None:
         """Give an event to an environment, now or as soon as there is one.
 
-        Raises:
-            InvocationRefused: Its concurrency is reserved as 0, or the emulator is stopping.
+        It is refused if its concurrency is reserved as 0, or the emulator is stopping.
         """
         if self._is_stopping:
-            raise InvocationRefused(_STOPPING)
+            invocation.refuse(_STOPPING)
+            return
         if not self._limit:
-            raise InvocationRefused("ReservedConcurrentExecutions is 0: every event is throttled")
+            invocation.refuse("ReservedConcurrentExecutions is 0: every event is throttled")
+            return
         while self._idle:
             if self._idle.pop().run(invocation):
                 return
@@ -143,8 +143,8 @@ class Pool:
             return
         while self._waiting:
             invocation, _ = self._waiting.popitem(last=False)
-            if invocation.future.done():
-                continue  # cancelled, and `withdraw` hasn't come yet
+            if invocation.is_settled:
+                continue  # given up
             if not environment.run(invocation):
                 self._waiting[invocation] = None
                 self._waiting.move_to_end(invocation, last=False)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class InvokeResult:
+class InvokeResult(NamedTuple):
     """What Lambda answers to a synchronous invocation."""
 
     payload: bytes

@@ -41,6 +41,14 @@ class RecordingFunctions:
         self.handlers = handlers
         self.payloads: dict[str, list[bytes]] = defaultdict(list)
         self._queues: dict[str, asyncio.Queue[Event]] = defaultdict(asyncio.Queue)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def stop(self) -> None:
+        """End what still runs."""
+        tasks = tuple(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def next_event(self, function: str) -> Event:
         """Wait for the next event that a function was invoked with."""
@@ -49,6 +57,26 @@ class RecordingFunctions:
     def events(self, function: str) -> list[Event]:
         """Return all events that a function was invoked with so far."""
         return [orjson.loads(payload) for payload in self.payloads[function]]
+
+    def submit(
+        self,
+        function: str,
+        payload: bytes,
+        settle: Callable[[InvokeResult | InvocationRefused], None],
+        *,
+        request_id: str | None = None,
+    ) -> None:
+        """Invoke a function, and tell `settle`."""
+
+        async def run() -> None:
+            try:
+                settle(await self.invoke(function, payload, request_id=request_id))
+            except InvocationRefused as refusal:
+                settle(refusal)
+
+        task = asyncio.get_running_loop().create_task(run())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def invoke(
         self, function: str, payload: bytes, *, request_id: str | None = None

@@ -141,6 +141,7 @@ class Gateway:
         """Stop."""
         await self.server.stop()
         await self.front.close()
+        await self.functions.stop()
 
     @property
     def url(self) -> str:

@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-import logging
-from typing import TYPE_CHECKING
-
 import orjson
 import pytest
 
@@ -13,14 +10,9 @@ from local_gateway.integration import (
     MalformedResponse,
     NotInvocable,
     ProxyResponse,
-    call,
     read_proxy_response,
     write_error_frame,
 )
-from tests.fakes.functions import Event, RecordingFunctions
-
-if TYPE_CHECKING:
-    from local_gateway.lambdas.result import InvokeResult
 
 
 @pytest.mark.parametrize(
@@ -62,43 +54,6 @@ def test_proxy_response_is_read(payload: bytes, response: ProxyResponse) -> None
 def test_what_is_no_proxy_response_is_malformed(payload: bytes) -> None:
     with pytest.raises(MalformedResponse):
         read_proxy_response(payload)
-
-
-async def test_call_passes_the_event_and_returns_the_answer() -> None:
-    functions = RecordingFunctions(ask=lambda event: {"statusCode": 200, "body": event["text"]})
-
-    response = await call(functions, "ask", orjson.dumps({"text": "hello"}))
-
-    assert response == ProxyResponse(200, "hello")
-
-
-async def test_call_of_a_function_that_fails() -> None:
-    def fail(event: Event) -> None:
-        raise ValueError(event)
-
-    with pytest.raises(FunctionFailed):
-        await call(RecordingFunctions(ask=fail), "ask", b"{}")
-
-
-async def test_call_of_a_function_that_is_refused() -> None:
-    with pytest.raises(NotInvocable, match="no function ask"):
-        await call(RecordingFunctions(), "ask", b"{}")
-
-
-class Broken:
-    async def invoke(
-        self, function: str, payload: bytes, *, request_id: str | None = None
-    ) -> InvokeResult:
-        raise ZeroDivisionError(function, payload, request_id)
-
-
-async def test_defect_of_the_emulator_is_logged_and_counts_as_a_refusal(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    with caplog.at_level(logging.ERROR), pytest.raises(NotInvocable):
-        await call(Broken(), "ask", b"{}")
-
-    assert "invoking ask failed" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from local_gateway.errors import TemplateError
-from local_gateway.routing import RouteSelector, compile_expression, evaluate
+from local_gateway.routing import NO_ROUTE, RouteSelector, compile_expression, evaluate
 from tests.fakes.gateway import route, websocket_api
 
 DOCUMENTED = '{"service":"chat","action":"join","data":{"room":"room1234"}}'
@@ -87,7 +87,7 @@ def test_expression_that_is_not_understood_names_its_place(expression: str) -> N
     api = websocket_api(route("join", "join"), expression=expression)
 
     with pytest.raises(TemplateError) as raised:
-        RouteSelector(api)
+        RouteSelector(api, api.routes)
 
     assert raised.value.logical_id == api.logical_id
     assert raised.value.path == "Properties.RouteSelectionExpression"
@@ -108,16 +108,17 @@ def test_any_text_is_evaluated(text: str) -> None:
 
 
 def test_route_is_found_by_its_exact_key() -> None:
-    select = RouteSelector(websocket_api(route("join", "a"), route("$default", "b"))).select
+    api = websocket_api(route("join", "a"), route("$default", "b"))
+    select = RouteSelector(api, {key: key for key in api.routes}).select
 
     selected = [select(f'{{"action":"{key}"}}') for key in ("join", "Join", "join ", "$default")]
 
-    assert [each and each.route_key for each in selected] == ["join"] + ["$default"] * 3
+    assert selected == ["join"] + ["$default"] * 3
 
 
 def test_lifecycle_routes_are_never_selected() -> None:
     api = websocket_api(route("$connect", "a"), route("$disconnect", "b"), route("join", "c"))
-    select = RouteSelector(api).select
+    select = RouteSelector(api, api.routes).select
 
-    assert select('{"action":"$connect"}') is None
-    assert select('{"action":"$disconnect"}') is None
+    assert select('{"action":"$connect"}') is NO_ROUTE
+    assert select('{"action":"$disconnect"}') is NO_ROUTE

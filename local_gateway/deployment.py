@@ -1,0 +1,89 @@
+"""One stage of one API, compiled: what a handshake, a message and a close need of the template.
+
+Whatever can be decided before the first message is decided here, so that a message costs what its
+own route asks for and nothing else.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+from local_gateway.api import LambdaProxy
+from local_gateway.event import Events
+from local_gateway.ids import GatewayIds
+from local_gateway.integrations.lambda_proxy import LambdaProxyTarget
+from local_gateway.routing import CONNECT, DISCONNECT, RouteSelector
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from local_gateway import clock
+    from local_gateway.api import Identity, Route, Stage, WebSocketApi
+    from local_gateway.calls import MessageCall
+    from local_gateway.integration import FunctionRunner, Target
+
+    Timeouts: TypeAlias = (
+        "Callable[[int], tuple[clock.Deadlines[MessageCall], clock.Alarm[MessageCall]]]"
+    )
+    """Takes the milliseconds after which calls are late; returns where they wait for that."""
+
+
+class CompiledRoute:
+    """A route, ready to be called."""
+
+    __slots__ = ("alarm", "deadlines", "head", "is_two_way", "key", "target")
+
+    def __init__(self, route: Route, target: Target, head: bytes, timeouts: Timeouts) -> None:
+        """Take the route's integration, and the beginning of its events."""
+        self.key = route.route_key
+        self.target = target
+        self.head = head
+        """What the MESSAGE events of this route begin with."""
+        self.is_two_way = route.has_route_response
+        self.deadlines, self.alarm = timeouts(target.timeout_ms)
+
+
+class Deployment:
+    """One stage of one API."""
+
+    __slots__ = ("api_id", "connect", "disconnect", "events", "ids", "select", "stage")
+
+    def __init__(
+        self,
+        api: WebSocketApi,
+        stage: Stage,
+        identity: Identity,
+        *,
+        functions: FunctionRunner,
+        timeouts: Timeouts,
+    ) -> None:
+        """Compile; raises TemplateError if the route selection expression isn't understood."""
+        self.api_id = api.api_id
+        self.stage = stage.name
+        self.ids = GatewayIds(api.api_id)
+        self.events = Events(api, stage, identity)
+        targets = {
+            key: compile_target(route, stage, functions) for key, route in api.routes.items()
+        }
+        self.connect = targets.get(CONNECT)
+        """What decides about a handshake; without one every handshake is accepted."""
+        self.disconnect = targets.get(DISCONNECT)
+        self.select = RouteSelector(
+            api,
+            {
+                key: CompiledRoute(api.routes[key], target, self.events.message_head(key), timeouts)
+                if target is not None
+                else None
+                for key, target in targets.items()
+            },
+        ).select
+
+
+def compile_target(route: Route, stage: Stage, functions: FunctionRunner) -> Target | None:
+    """Return what a route calls on this stage, None for one without an integration."""
+    match route.integration:
+        case LambdaProxy() as integration:
+            function = integration.function_in(stage.name)
+            return LambdaProxyTarget(functions, function, integration.timeout_ms)
+        case _:
+            return None
