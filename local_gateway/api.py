@@ -359,3 +359,5 @@ class Application:
     """Function logical id and `SourceArn` of each `AWS::Lambda::Permission` for API Gateway."""
     outputs: Mapping[str, str] = field(default_factory=_empty)
     """`Outputs` that could be resolved."""
+    included: tuple[Path, ...] = ()
+    """Files that the template takes parts from (`AWS::Include`)."""

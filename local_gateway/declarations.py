@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from local_gateway.errors import TemplateError
     from local_gateway.intrinsics import Resolver
 
 _FUNCTION_ARN: Final = re.compile(
@@ -49,6 +50,13 @@ _SILENT: Final = frozenset(
 """Types that are emulated, or whose absence nobody can notice (a snapshot, a version)."""
 
 
+_REASONS: Final = {
+    "AWS::CloudFormation::Stack": "a nested stack; its template can be served on its own, and what "
+    "is read of its outputs be given with --import",
+}
+"""Why types are not emulated, where the type doesn't say it."""
+
+
 class Declarations:
     """A template's resources, and what of them is left out."""
 
@@ -64,6 +72,7 @@ class Declarations:
         self.identity = resolver.identity
         self.overridden = overridden
         self._ignored: list[Ignored] = []
+        self._left_out: dict[str, TemplateError] = {}
         self._kinds = {
             logical_id: self._check(logical_id, resource)
             for logical_id, resource in resolver.resources.items()
@@ -124,11 +133,23 @@ class Declarations:
             )
         return self._ids[key]
 
-    def find_function(self, text: str) -> str | None:
-        """Return the function behind a name or ARN, with or without a version or alias."""
+    def find_function(self, text: str, *, is_invoked: bool = True) -> str | None:
+        """Return the function behind a name or ARN, with or without a version or alias.
+
+        Raises:
+            TemplateError: It is one that can't run here, and `is_invoked`.
+        """
         match = _FUNCTION_ARN.fullmatch(text)
         identifier = match["arn"] if match else text.partition(":")[0]
-        return self.find("AWS::Lambda::Function", identifier)
+        logical_id = self.find("AWS::Lambda::Function", identifier)
+        if is_invoked and logical_id in self._left_out:
+            raise self._left_out[logical_id]
+        return logical_id
+
+    def leave_out(self, logical_id: str, error: TemplateError) -> None:
+        """Note a function that can't run here: an error for whatever invokes it."""
+        self._left_out[logical_id] = error
+        self.ignore(logical_id, f"{error.path}: {error.problem}")
 
     def ignore(self, logical_id: str, reason: str, *, kind: str | None = None) -> None:
         """Note a resource, or a part of one, that is not emulated, once."""
@@ -140,7 +161,7 @@ class Declarations:
     def ignored(self) -> tuple[Ignored, ...]:
         """Return what the builders have noted, and every resource of a type that none reads."""
         unknown = [
-            Ignored(logical_id=logical_id, type=kind)
+            Ignored(logical_id=logical_id, type=kind, reason=_REASONS.get(kind, ""))
             for logical_id, kind in self._kinds.items()
             if kind not in _SILENT
         ]

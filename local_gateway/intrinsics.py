@@ -13,10 +13,21 @@ import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+from local_gateway import pseudoparameters
 from local_gateway.conditions import Conditions
+from local_gateway.imports import Imports
 from local_gateway.parameters import ParameterValue, Unknown
 from local_gateway.references import References
-from local_gateway.tree import NO_VALUE, NoValue, Place, Value, arguments_of, guess_at, kind_of
+from local_gateway.tree import (
+    NO_VALUE,
+    NoValue,
+    Place,
+    Value,
+    arguments_of,
+    guess_at,
+    kind_of,
+    shown,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Mapping
@@ -24,10 +35,7 @@ if TYPE_CHECKING:
 
     from local_gateway.api import Identity
 
-STACK_NAME: Final = "local"
-"""What `AWS::StackName` is."""
 _VARIABLE: Final = re.compile(r"\$\{([^${}]*)\}")
-_DYNAMIC: Final = re.compile(r"\{\{resolve:[^}]*\}\}")
 
 
 class Resolver:
@@ -40,15 +48,20 @@ class Resolver:
         *,
         sections: Mapping[str, Mapping[str, Value]],
         parameters: Mapping[str, ParameterValue],
+        imports: Mapping[str, str] | None = None,
     ) -> None:
-        """Take the sections of an expanded template by name, and its parameters' values."""
+        """Take the sections of an expanded template by name, and its parameters' values.
+
+        `imports` are what it takes from elsewhere, by export, attribute or dynamic reference.
+        """
         self.identity = identity
         self.resources = sections["Resources"]
         self._file = file
         self._conditions = Conditions(self, sections["Conditions"], file)
         self._mappings = sections["Mappings"]
         self._parameters = parameters
-        self._pseudo = _pseudo_parameters(identity)
+        self.imports = Imports(imports or {})
+        self._pseudo = pseudoparameters.of(identity)
         self.references = References(self)
         self._open: list[str] = []
         self._functions: Mapping[str, Callable[[Value, Place], Value | NoValue]] = {
@@ -66,7 +79,7 @@ class Resolver:
             "Fn::Split": self._split,
             "Fn::Sub": self._sub,
             "Fn::ToJsonString": self._to_json_string,
-            "Fn::Transform": self._unsupported("Fn::Transform"),
+            "Fn::Transform": self._transform,
         }
 
     def resolve(self, value: Value, place: Place) -> Value | NoValue:
@@ -85,9 +98,7 @@ class Resolver:
         if isinstance(value, list):
             items = [self.resolve(item, place.at(index)) for index, item in enumerate(value)]
             return [item for item in items if not isinstance(item, NoValue)]
-        if isinstance(value, str) and (found := _DYNAMIC.search(value)):
-            raise place.unresolved(f"the value of {found.group()} is not known locally")
-        return value
+        return self.imports.fill_in(value, place) if isinstance(value, str) else value
 
     def _resolve_mapping(self, value: dict[str, Value], place: Place) -> dict[str, Value]:
         resolved: dict[str, Value] = {}
@@ -206,10 +217,7 @@ class Resolver:
                 return self.text(self.attribute(logical_id, attribute, place), at.at(name))
             return self.text({"Ref": name}, at.at(name))
 
-        text = _VARIABLE.sub(replace, template)
-        if found := _DYNAMIC.search(text):
-            raise place.unresolved(f"the value of {found.group()} is not known locally")
-        return text
+        return self.imports.fill_in(_VARIABLE.sub(replace, template), place)
 
     def _if(self, argument: Value, place: Place) -> Value | NoValue:
         # The chosen value stands where the function stood, for whoever reads about it.
@@ -280,11 +288,14 @@ class Resolver:
         region = self.text(argument, place.at("Fn::GetAZs")) or self.identity.region
         return [f"{region}{zone}" for zone in "abc"]
 
-    def _import_value(self, argument: Value, place: Place) -> NoValue:
-        name = self.text(argument, place.at("Fn::ImportValue"))
-        raise place.unresolved(
-            f"Fn::ImportValue {name!r} is the output of another stack, which is not known locally; "
-            "take the value as a parameter to give it here"
+    def _import_value(self, argument: Value, place: Place) -> str:
+        return self.imports.export(self.text(argument, place.at("Fn::ImportValue")), place)
+
+    def _transform(self, argument: Value, place: Place) -> NoValue:
+        name = argument.get("Name") if isinstance(argument, dict) else None
+        what = "a file in S3" if name == "AWS::Include" else f"the macro {shown(name)}"
+        raise place.at("Fn::Transform").unsupported(
+            f"takes {what}", allowed="AWS::Include of a file beside the template"
         )
 
     def _unsupported(self, name: str) -> Callable[[Value, Place], NoValue]:
@@ -293,19 +304,3 @@ class Resolver:
             raise place.unsupported(f"uses {name}", allowed=names)
 
         return refuse
-
-
-def _pseudo_parameters(identity: Identity) -> dict[str, Value]:
-    suffix = "amazonaws.com.cn" if identity.partition == "aws-cn" else "amazonaws.com"
-    return {
-        "AWS::AccountId": identity.account_id,
-        "AWS::NotificationARNs": [],
-        "AWS::Partition": identity.partition,
-        "AWS::Region": identity.region,
-        "AWS::StackId": (
-            f"arn:{identity.partition}:cloudformation:{identity.region}:{identity.account_id}"
-            f":stack/{STACK_NAME}/00000000-0000-0000-0000-000000000000"
-        ),
-        "AWS::StackName": STACK_NAME,
-        "AWS::URLSuffix": suffix,
-    }

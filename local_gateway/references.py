@@ -149,15 +149,12 @@ class References:
         if attribute in _ARN_ATTRIBUTES:
             return self.arn(logical_id, place)
         # ApiId, QueueUrl, QueueName and others of their kind repeat what Ref, or the name, is.
-        if kind in _IDS and attribute in {f"{kind.rpartition('::')[2]}Id", "RestApiId"}:
-            return self.ref(logical_id, place)
-        if attribute == "QueueUrl" and kind == "AWS::SQS::Queue":
+        is_id = kind in _IDS and attribute in {f"{kind.rpartition('::')[2]}Id", "RestApiId"}
+        if is_id or (attribute == "QueueUrl" and kind == "AWS::SQS::Queue"):
             return self.ref(logical_id, place)
         if attribute == _NAME_PROPERTIES.get(kind):
             return self.name(logical_id, place)
-        raise place.unresolved(
-            f"{logical_id}.{attribute} is an attribute of {kind} that is not known locally"
-        )
+        return self._resolver.imports.attribute(logical_id, attribute, kind, place)
 
     def name(self, logical_id: str, place: Place) -> str:
         """Return the name that the template gives, else the logical id."""

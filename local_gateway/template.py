@@ -1,15 +1,18 @@
 """From a template file to the frozen model that everything after start-up reads.
 
-The straight line: text, tree, parameters, SAM transform, resources with their functions resolved
-when read, model. Each step is a module; this one is their order.
+The straight line: text, tree with what it includes, parameters, loops written out, SAM transform,
+resources with their functions resolved when read, model. Each step is a module; this one is their
+order.
 """
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from local_gateway import document, samtransform
+from local_gateway import document, includes, loops, samtransform
 from local_gateway import parameters as declared_parameters
 from local_gateway.api import Application
 from local_gateway.declarations import Declarations
@@ -38,7 +41,6 @@ _SECTIONS: Final = (
     "Rules",
     "Transform",
 )
-_LANGUAGE_EXTENSIONS: Final = "AWS::LanguageExtensions"
 
 
 def load(
@@ -48,6 +50,7 @@ def load(
     identity: Identity,
     cache_dir: Path | None = None,
     env_vars: Mapping[str, Mapping[str, str]] | None = None,
+    imports: Mapping[str, str] | None = None,
 ) -> Application:
     """Return what the template at `path` declares.
 
@@ -59,6 +62,9 @@ def load(
         env_vars: Variables that override those in the template, by function (logical id or name)
             or, for all functions, under `Parameters`: the format of `sam local`'s `--env-vars`. A
             variable that the template doesn't have is not added.
+        imports: What the template takes from elsewhere, as `--import` gives it: by the name of an
+            export, by `LogicalId.Attribute`, or by the text of a dynamic reference without its
+            braces (`resolve:ssm:/name`).
 
     Raises:
         TemplateError: The file is wrong, or asks for what isn't emulated; the message names file,
@@ -66,13 +72,20 @@ def load(
     """
     text = document.read_text(path)
     tree = document.parse(text, path)
+    tree, included = includes.expand(tree, path)
     _check_sections(tree, path)
     values = declared_parameters.read(
         _section(tree, "Parameters", path), parameters, Place(path, path="Parameters")
     )
+    if is_looping := loops.has_loops(tree):
+        if loops.TRANSFORM not in _transforms(tree, path):
+            raise Place(path, path="Transform").error(
+                f"is without {loops.TRANSFORM}, which Fn::ForEach needs"
+            )
+        tree = loops.expand(tree, _resolver(tree, path, values, identity, imports or {}), path)
     if samtransform.TRANSFORM in _transforms(tree, path):
         tree = samtransform.expand(
-            text,
+            json.dumps(tree) if included or is_looping else text,
             tree,
             file=path,
             parameters=parameters,
@@ -80,30 +93,29 @@ def load(
             cache_dir=None if cache_dir is None else cache_dir / "sam",
         )
     try:
-        return _read_sections(tree, path, values, identity, cache_dir, env_vars or {})
+        resolver = _resolver(tree, path, values, identity, imports or {})
+        application = _read_application(
+            Declarations(resolver, path, overridden=env_vars or {}),
+            outputs=_read_outputs(_section(tree, "Outputs", path), resolver, path),
+            inline_folder=None if cache_dir is None else cache_dir / "inline",
+        )
     except TemplateError as error:
         _name_source(error, tree)
         raise
+    return replace(application, included=included)
 
 
-def _read_sections(
+def _resolver(
     tree: dict[str, Value],
     path: Path,
     values: Mapping[str, declared_parameters.ParameterValue],
     identity: Identity,
-    cache_dir: Path | None,
-    env_vars: Mapping[str, Mapping[str, str]],
-) -> Application:
+    imports: Mapping[str, str],
+) -> Resolver:
     sections = {
         name: _section(tree, name, path) for name in ("Resources", "Conditions", "Mappings")
     }
-    resolver = Resolver(path, identity, sections=sections, parameters=values)
-    declarations = Declarations(resolver, path, overridden=env_vars)
-    return _read_application(
-        declarations,
-        outputs=_read_outputs(_section(tree, "Outputs", path), resolver, path),
-        inline_folder=None if cache_dir is None else cache_dir / "inline",
-    )
+    return Resolver(path, identity, sections=sections, parameters=values, imports=imports)
 
 
 def _read_application(
@@ -150,9 +162,9 @@ def _check_sections(tree: Mapping[str, Value], file: Path) -> None:
         raise Place(file, path="Resources").error("the section is missing or empty")
     for section in ("Resources", "Outputs", "Conditions"):
         for key in _section(tree, section, file):
-            if key.startswith("Fn::"):
+            if key.startswith("Fn::") and not key.startswith(loops.PREFIX):
                 raise Place(file, path=section).unsupported(
-                    f"uses {key}", allowed="each entry written out"
+                    f"uses {key}", allowed=f"each entry written out, {loops.PREFIX}NAME"
                 )
 
 
@@ -172,10 +184,10 @@ def _transforms(tree: Mapping[str, Value], file: Path) -> list[str]:
     for transform in declared if isinstance(declared, list) else [declared]:
         if transform is None:
             continue
-        if transform not in (samtransform.TRANSFORM, _LANGUAGE_EXTENSIONS):
+        if transform not in (samtransform.TRANSFORM, loops.TRANSFORM):
             name = transform.get("Name") if isinstance(transform, dict) else transform
             raise Place(file, path="Transform").unsupported(
-                f"is {name!r}", allowed=f"{samtransform.TRANSFORM}, {_LANGUAGE_EXTENSIONS}"
+                f"is {name!r}", allowed=f"{samtransform.TRANSFORM}, {loops.TRANSFORM}"
             )
         found.append(str(transform))
     return found

@@ -2,12 +2,14 @@
 
 SAM says it in `CodeUri` and `ContentUri`, which `samtransform` carries through the transform; plain
 CloudFormation in `Code` and `Content` as `aws cloudformation package` takes them, a folder beside
-the template; CDK in the metadata of a resource. What isn't a folder here can't run here.
+the template; CDK in the metadata of a resource or, where that was turned off, in the manifest of
+assets beside the template. What isn't a folder here can't run here.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from local_gateway.properties import Properties
     from local_gateway.tree import Place
 
+_CDK_TEMPLATE: Final = ".template.json"
 _OPT_FOLDERS: Final = ("python", "nodejs", "bin", "lib")
 """What a runtime looks for in a layer (Lambda guide, "Packaging layers")."""
 
@@ -34,7 +37,7 @@ def folder_of_function(
         TemplateError: There is no such folder.
     """
     properties = declarations.properties(logical_id)
-    asset = _asset(logical_id, declarations)
+    asset = _asset(logical_id, "Code", declarations)
     if asset is not None:
         return _folder(asset, declarations, properties.place.at("Code"))
     local = _local_path(properties, "Code")
@@ -58,7 +61,7 @@ def folder_of_layer(logical_id: str, declarations: Declarations) -> Path | None:
     """
     properties = declarations.properties(logical_id)
     place = properties.place.at("Content")
-    local = _asset(logical_id, declarations) or _local_path(properties, "Content")
+    local = _asset(logical_id, "Content", declarations) or _local_path(properties, "Content")
     if local is None:
         location = properties.mapping("Content")
         found = ", ".join(location) if location else "nothing"
@@ -77,10 +80,19 @@ def folder_of_layer(logical_id: str, declarations: Declarations) -> Path | None:
     return None
 
 
-def _asset(logical_id: str, declarations: Declarations) -> str | None:
+def _asset(logical_id: str, name: str, declarations: Declarations) -> str | None:
     """Return where CDK put the code (`aws:asset:path`), relative to the template."""
-    metadata = declarations.metadata(logical_id)
-    return metadata.optional_text("aws:asset:path")
+    path = declarations.metadata(logical_id).optional_text("aws:asset:path")
+    if path is not None or not declarations.file.name.endswith(_CDK_TEMPLATE):
+        return path
+    location = declarations.properties(logical_id).value(name)
+    key = location.get("S3Key") if isinstance(location, dict) else None
+    manifest = declarations.file.name.removesuffix(_CDK_TEMPLATE) + ".assets.json"
+    try:
+        files = json.loads((declarations.file.parent / manifest).read_bytes())["files"]
+        return files[str(key).removesuffix(".zip")]["source"]["path"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # no manifest, or no asset of it
 
 
 def _local_path(properties: Properties, name: str) -> str | None:

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from local_gateway.api import Function
-from local_gateway.errors import UnresolvedValue
+from local_gateway.errors import UnresolvedValue, UnsupportedFeature
 from local_gateway.resources import code
 
 if TYPE_CHECKING:
@@ -52,13 +52,19 @@ def read(declarations: Declarations, *, inline_folder: Path | None) -> dict[str,
         declarations: The template's resources.
         inline_folder: Where inline code becomes a file; None makes it an unsupported feature.
 
+    A function that can't run here (an image, code in S3, a variable whose value only AWS knows) is
+    left out: templates have functions that nothing here invokes, such as those of custom resources.
+
     Raises:
         TemplateError: A property is wrong or missing, or a folder doesn't exist.
     """
-    return {
-        logical_id: _read_function(logical_id, properties, declarations, inline_folder)
-        for logical_id, properties in declarations.of_type(_KIND)
-    }
+    found: dict[str, Function] = {}
+    for logical_id, properties in declarations.of_type(_KIND):
+        try:
+            found[logical_id] = _read_function(logical_id, properties, declarations, inline_folder)
+        except (UnsupportedFeature, UnresolvedValue) as error:
+            declarations.leave_out(logical_id, error)
+    return found
 
 
 def _read_function(

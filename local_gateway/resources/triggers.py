@@ -190,7 +190,7 @@ def read_permissions(declarations: Declarations) -> frozenset[tuple[str, str]]:
     for _, properties in declarations.of_type("AWS::Lambda::Permission"):
         principal = _optional_text(properties, "Principal")
         name = _optional_text(properties, "FunctionName")
-        function = declarations.find_function(name) if name else None
+        function = declarations.find_function(name, is_invoked=False) if name else None
         if principal == "apigateway.amazonaws.com" and function is not None:
             source = _optional_text(properties, "SourceArn") if properties.has("SourceArn") else "*"
             if source is not None:
