@@ -56,6 +56,8 @@ class Options:
         default_factory=dict[str, "Mapping[str, str]"]
     )
     """`--env-vars`: by logical id; `Parameters` is for every function that has the variable."""
+    imports: Mapping[str, str] = field(default_factory=dict[str, str])
+    """`--import`: what the template takes from elsewhere."""
     idle_timeout_seconds: float = limits.IDLE_TIMEOUT_SECONDS
     max_duration_seconds: float = limits.MAX_DURATION_SECONDS
     connect_rate: float = limits.CONNECT_RATE
@@ -143,6 +145,7 @@ class Emulator:
             identity=options.identity,
             cache_dir=options.cache_dir,
             env_vars=options.environment,
+            imports=options.imports,
         )
 
     async def _serve(self, application: Application, provisioning: asyncio.Task[None]) -> None:

@@ -1,0 +1,212 @@
+"""The options of the command line, and what of the environment stands for one.
+
+`parser` knows them, `read_options` makes of them what the emulator takes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ipaddress
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from local_gateway import limits
+from local_gateway.api import Identity
+from local_gateway.emulator import Options
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_MAX_PORT = 65_535
+
+
+class WrongInput(Exception):
+    """A command line that can't be carried out; the text says what is allowed."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return what reads the command line."""
+    parser = argparse.ArgumentParser(
+        prog="local-gateway",
+        description="Serve the WebSocket and HTTP APIs of a SAM or CloudFormation template here.",
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("--template", type=Path, default=Path("template.yaml"), metavar="FILE")
+    add("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    add("--port", type=_port, default=3000, help="0 is any free one (default: %(default)s)")
+    add(
+        "--parameter-overrides",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="KEY=VALUE",
+        help="parameters of the template; the value embedded:valkey stands for the URL of a "
+        "Valkey server that is started along",
+    )
+    add(
+        "--env-vars",
+        type=Path,
+        metavar="FILE",
+        help='JSON as for sam local: {"LogicalId": {"NAME": "value"}, "Parameters": {…}}',
+    )
+    add(
+        "--import",
+        dest="imports",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME=VALUE",
+        help="what the template takes from elsewhere: the export of another stack by its name, an "
+        "attribute as LogicalId.Attribute, a dynamic reference as resolve:ssm:/name",
+    )
+    add(
+        "--idle-timeout",
+        type=_positive,
+        default=limits.IDLE_TIMEOUT_SECONDS,
+        metavar="SECONDS",
+        help="close a connection without traffic after this (default: %(default)s)",
+    )
+    add(
+        "--max-duration",
+        type=_positive,
+        default=limits.MAX_DURATION_SECONDS,
+        metavar="SECONDS",
+        help="close a connection after this, however busy (default: %(default)s)",
+    )
+    add(
+        "--connect-rate",
+        type=_rate,
+        default=limits.CONNECT_RATE,
+        metavar="PER_SECOND",
+        help="handshakes beyond it are answered 429; 0 is unlimited (default: %(default)s)",
+    )
+    add(
+        "--account-rate",
+        type=_rate,
+        default=0.0,
+        metavar="PER_SECOND",
+        help="connects, messages and posts beyond it are throttled; 0 is unlimited (default)",
+    )
+    add(
+        "--max-concurrency",
+        type=_count,
+        default=16,
+        metavar="N",
+        help="environments per function; further events wait in order (default: %(default)s)",
+    )
+    add(
+        "--state-dir",
+        type=Path,
+        metavar="DIR",
+        help="keep the embedded Valkey's data here; queues and tables start empty all the same",
+    )
+    add("--seed", type=int, metavar="N", help="draw the same ids at the same times again")
+    add(
+        "--allow-remote",
+        action="store_true",
+        help="let --host be more than loopback: whoever reaches the port can run your functions",
+    )
+    return parser
+
+
+def read_options(parsed: argparse.Namespace) -> Options:
+    """Return what was asked for.
+
+    Raises:
+        WrongInput: A value can't be what was meant.
+    """
+    if not parsed.allow_remote and not _is_loopback(parsed.host):
+        raise WrongInput(
+            f"--host {parsed.host} is not a loopback address: whoever reaches the port could run "
+            "your functions and post to your clients. Add --allow-remote if that is what you want."
+        )
+    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"  # noqa: TID251 — the one place
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"  # noqa: TID251 — the one place
+    return Options(
+        template=parsed.template,
+        host=parsed.host,
+        port=parsed.port,
+        identity=Identity(region=region),
+        parameters=_pairs("--parameter-overrides", parsed.parameter_overrides),
+        imports=_pairs("--import", parsed.imports),
+        environment=_environment(parsed.env_vars) if parsed.env_vars else {},
+        idle_timeout_seconds=parsed.idle_timeout,
+        max_duration_seconds=parsed.max_duration,
+        connect_rate=parsed.connect_rate,
+        account_rate=parsed.account_rate,
+        max_concurrency=parsed.max_concurrency,
+        state_dir=parsed.state_dir,
+        cache_dir=Path(cache) / "cloudpush",
+        allow_remote=parsed.allow_remote,
+    )
+
+
+def _pairs(option: str, pairs: Sequence[str]) -> dict[str, str]:
+    values: dict[str, str] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
+            raise WrongInput(f"{option} takes NAME=VALUE, found {pair!r}.")
+        values[name] = value
+    return values
+
+
+def _environment(file: Path) -> dict[str, dict[str, str]]:
+    """Read the file of `--env-vars`: an object of objects, as `sam local` has it."""
+    try:
+        content: object = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise WrongInput(f"--env-vars {file}: {error.strerror}.") from error
+    except ValueError as error:
+        raise WrongInput(f"--env-vars {file}: not JSON: {error}.") from error
+    if not isinstance(content, dict):
+        raise WrongInput(f"--env-vars {file}: an object is wanted, found {content!r:.40}.")
+    environment: dict[str, dict[str, str]] = {}
+    for logical_id, variables in cast("dict[str, Any]", content).items():
+        if not isinstance(variables, dict):
+            raise WrongInput(f"--env-vars {file}: {logical_id}: an object of names is wanted.")
+        environment[logical_id] = {
+            name: value if isinstance(value, str) else json.dumps(value)
+            for name, value in cast("dict[str, Any]", variables).items()
+        }
+    return environment
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _port(text: str) -> int:
+    value = int(text)
+    if not 0 <= value <= _MAX_PORT:
+        raise argparse.ArgumentTypeError(f"{text} is not a port: 0 to {_MAX_PORT}")
+    return value
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds above 0")
+    return value
+
+
+def _rate(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not a rate: 0 (unlimited) or more")
+    return value
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a count: 1 or more")
+    return value
