@@ -47,6 +47,8 @@ UPGRADE_REQUIRED = error(426, "UpgradeRequiredException", "Upgrade Required")
 """To a plain request for a stage's own URL (1.8)."""
 TOO_MANY_REQUESTS = error(429, "TooManyRequestsException", "Too Many Requests")
 LIMIT_EXCEEDED = error(429, "LimitExceededException", "Too Many Requests")
+QUOTA_EXCEEDED = error(429, "LimitExceededException", "Limit Exceeded")
+"""To a client whose usage plan has no requests left."""
 INTERNAL_SERVER_ERROR = error(500, "InternalServerErrorException", "Internal server error")
 BAD_GATEWAY = error(502, "InternalServerErrorException", "Internal server error")
 GATEWAY_TIMEOUT = error(504, "InternalServerErrorException", "Endpoint request timed out")
