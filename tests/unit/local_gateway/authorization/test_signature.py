@@ -73,7 +73,8 @@ def test_without_a_signature_the_token_is_missing() -> None:
             "AWS4-HMAC-SHA256 Credential=x",
             (
                 "Authorization header requires 'Signature' parameter. "
-                "Authorization header requires 'SignedHeaders' parameter. Authorization=AWS4-HMAC-SHA256"
+                "Authorization header requires 'SignedHeaders' parameter. "
+                "Authorization=AWS4-HMAC-SHA256"
             ),
         ),
         (
