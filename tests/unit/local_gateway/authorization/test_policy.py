@@ -55,7 +55,7 @@ def test_a_resource_that_matches_is_allowed(resource: str) -> None:
         f"{API}/prod/$connect/",
         f"{API}/prod",
         f"{API}/prod/$default",
-        f"{API}/pro?/$connec",
+        f"{API}/prod?/$connect",
         "arn:aws:execute-api:us-east-1:123456789012:abcdef12345/*",
         "",
     ],
