@@ -1,4 +1,4 @@
-"""The nouns: connections, publications and the jobs that travel through the queues.
+"""The nouns: connections, publications, what is kept of them, and the jobs in the queues.
 
 Everything here is immutable and does no I/O. Times are integers in milliseconds since the
 epoch, durations say their unit in their name.
@@ -62,6 +62,8 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     """When the client last sent something, to within a third of the stale limit."""
     is_open: bool = False
     """False while pending: until the first frame, or the first post that succeeds."""
+    takes_batches: bool = False
+    """Whether several messages may stand in one frame, as a JSON array (`batch=1` on connect)."""
 
     @property
     def generation(self) -> Generation:
@@ -103,10 +105,20 @@ class Publication(msgspec.Struct, frozen=True, kw_only=True):
     accepted_at_ms: int
 
 
+class Position(msgspec.Struct, frozen=True):
+    """Where a client says it stands in its inbox; as it came, so perhaps nonsense."""
+
+    epoch: str
+    seq: int
+    """The last that it processed."""
+
+
 class Welcome(msgspec.Struct, frozen=True, kw_only=True, tag="welcome"):
     """Job: send CONNECTION to a connection whose handshake is about to end, or just did."""
 
     connection: Connection
+    position: Position | None = None
+    """What the client said on connecting; None if it said nothing that can be a position."""
     attempt: int = 1
 
 
@@ -137,4 +149,221 @@ class Eviction(msgspec.Struct, frozen=True, kw_only=True, tag="eviction"):
     attempt: int = 1
 
 
-Job = Welcome | Delivery | FanOut | Eviction
+class Expansion(msgspec.Struct, frozen=True, kw_only=True, tag="expansion"):
+    """Job: bring one part of a kept message's targets their copies.
+
+    It names the message and does not carry it: what the store says of the message by then, that
+    it was cancelled or paused, decides.
+    """
+
+    message_id: str
+    part: int
+    cursor: str | None = None
+    """Where in the part to go on; None is its beginning."""
+    hop: int = 1
+
+
+class Drain(msgspec.Struct, frozen=True, kw_only=True, tag="drain"):
+    """Job: look after a client's inbox: send what waits, and again what was not acknowledged."""
+
+    client_id: str
+
+
+Job = Welcome | Delivery | FanOut | Eviction | Expansion | Drain
+
+
+MAX_TTL_MS: Final = 7 * 24 * 60 * 60 * 1000
+"""How long a message may wait for its target."""
+
+DEFAULT_TTL_MS: Final = 24 * 60 * 60 * 1000
+"""How long it waits where its sender says nothing."""
+
+INBOX_LIFETIME_MS: Final = MAX_TTL_MS + 24 * 60 * 60 * 1000
+"""How long an inbox outlives the last message or connection of its client."""
+
+RECORD_LIFETIME_MS: Final = 24 * 60 * 60 * 1000
+"""How long the record of a message outlives the message."""
+
+INBOX_DEPTH: Final = 10_000
+INBOX_BYTES: Final = 32 * 1024 * 1024
+"""What one inbox holds at most; a message beyond either is rejected."""
+
+TARGETS_PER_PART: Final = 100
+"""So many clients of a list are one part of an expansion."""
+
+SHARDS_PER_PART: Final = 16
+"""So many shards are one part of an expansion to all."""
+
+
+class Receipts(enum.Enum):
+    """Of which recipients the fate is kept."""
+
+    NONE = "none"
+    """Of none: the message is done when every inbox has it."""
+    SAMPLE = "sample"
+    """Of everybody where there are at most 100 targets, else of about one in a hundred."""
+    ALL = "all"
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    """A publication that is kept until its fate is known: of QoS 1, or for later."""
+
+    publication: Publication
+    clients: list[str] | None
+    """The targets, each once; None is all."""
+    qos: int = 1
+    receipts: Receipts = Receipts.ALL
+    due_at_ms: int
+    """When it is sent; not after `accepted_at_ms` means at once."""
+    expires_at_ms: int
+    """From then on no inbox holds it."""
+
+    @property
+    def message_id(self) -> str:
+        """The publication's."""
+        return self.publication.message_id
+
+    @property
+    def parts(self) -> int:
+        """Return into how many parts its expansion is divided, at least 1."""
+        if self.clients is None:
+            return SHARDS // SHARDS_PER_PART
+        return max(1, -(-len(self.clients) // TARGETS_PER_PART))
+
+    def is_tracked(self, client_id: str) -> bool:
+        """Tell whether receipts of this recipient are kept; the same answer each time."""
+        match self.receipts:
+            case Receipts.NONE:
+                return False
+            case Receipts.ALL:
+                return True
+            case Receipts.SAMPLE:
+                if self.clients is not None and len(self.clients) <= TARGETS_PER_PART:
+                    return True
+                return zlib.crc32(f"{self.message_id} {client_id}".encode()) % 100 == 0
+
+
+class MessageState(enum.Enum):
+    """How far a kept message is."""
+
+    SCHEDULED = "scheduled"
+    SENDING = "sending"
+    PAUSED = "paused"
+    DONE = "done"
+    """Every target has its copy, and every one that is tracked has come to its end."""
+    CANCELLED = "cancelled"
+
+
+class ReceiptState(enum.IntEnum):
+    """How far one delivery is. It only ever grows, and of the last four the first one stays."""
+
+    QUEUED = 1
+    """In the client's inbox."""
+    SENT = 2
+    """The gateway took a post of it: not a delivery."""
+    DELIVERED = 3
+    """The client acknowledged it."""
+    EXPIRED = 4
+    """Its time was over before the client acknowledged it."""
+    REJECTED = 5
+    """The inbox was full."""
+    MISSING = 6
+    """No client can have this id."""
+
+    @property
+    def is_terminal(self) -> bool:
+        """Tell whether nothing can follow."""
+        return self >= ReceiptState.DELIVERED
+
+    def may_follow(self, other: ReceiptState | None) -> bool:
+        """Tell whether a delivery in the other state, or None, may come to this one."""
+        return other is None or (not other.is_terminal and self > other)
+
+
+class Receipt(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of one delivery: which message, to whom, how far, and when it got there."""
+
+    message_id: str
+    client_id: str
+    state: ReceiptState
+    at_ms: int
+    """When it came into this state."""
+    sent_at_ms: int | None = None
+    """When the gateway first took a post of it, where that is known."""
+
+
+class Counts(msgspec.Struct, frozen=True, kw_only=True):
+    """How many recipients came how far. A recipient that came further is counted on its way too.
+
+    accepted = delivered + expired + rejected + missing + those still in an inbox or on the way
+    to it, for those that are tracked.
+    """
+
+    accepted: int = 0
+    """Targets; of a message to all, those that its expansion has come to."""
+    tracked: int = 0
+    """Those of `accepted` whose receipts are kept: of these speak the numbers below."""
+    queued: int = 0
+    sent: int = 0
+    delivered: int = 0
+    expired: int = 0
+    rejected: int = 0
+    missing: int = 0
+
+    @property
+    def settled(self) -> int:
+        """Return how many came to their end."""
+        return self.delivered + self.expired + self.rejected + self.missing
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """One message in one client's inbox."""
+
+    seq: int
+    publication: Publication
+    expires_at_ms: int
+    is_tracked: bool
+    """Whether its receipts are kept."""
+    size: int
+    """Bytes of the publication as JSON, which is what limits count."""
+
+
+class Inbox(msgspec.Struct, frozen=True, kw_only=True):
+    """The row of one client's inbox: an ordered log of which a part is retained.
+
+    1 … settled_seq │ settled_seq + 1 … cursor_seq … sent_seq … last_seq │ not assigned yet
+    is over         │ retained; up to the cursor it is in flight          │
+    """
+
+    client_id: str
+    epoch: str
+    """The identity of the log: opaque, never empty."""
+    last_seq: int = 0
+    """The highest that was assigned."""
+    settled_seq: int = 0
+    """Everything up to here was acknowledged, or expired."""
+    sent_seq: int = 0
+    """The highest that was ever handed to a writer: no acknowledgement reaches beyond."""
+    cursor_seq: int = 0
+    """The highest that was handed to a writer in this run; a new run begins at `settled_seq`."""
+    depth: int = 0
+    """Messages that are retained."""
+    bytes: int = 0
+    in_flight: int = 0
+    """Messages that are retained, up to the cursor."""
+    in_flight_bytes: int = 0
+    attempt: int = 0
+    """How often the first in flight was sent again since the client last acknowledged one."""
+    resend_at_ms: int = 0
+    """When the inbox wants to be looked after; 0 is never."""
+    timer_at_ms: int = 0
+    """When the job comes that does it; 0, or a time that is over, is none."""
+    next_expiry_ms: int = 0
+    """No retained message expires before; 0 is none."""
+    owner: str = ""
+    """The writer that holds the lease."""
+    owned_until_ms: int = 0
+    fence: int = 0
+    """Grows with every run: what a writer saw of an older run is no longer so."""
+    kept_until_ms: int
+    """From then on there is no such inbox."""

@@ -4,6 +4,10 @@ Stores and queues answer in one round trip and are synchronous; posting keeps ma
 in flight and is asynchronous. Every implementation passes the same contract suite
 (`tests/contract`). No vendor error leaves an adapter: it raises `StoreUnavailable`,
 `QueueUnavailable`, `GatewayUnavailable` or `GatewayRefused`.
+
+Longer than other modules, because the contracts are read together: what one promises is what the
+next relies on. In their order: who is connected, what waits for a client, what became of a
+message, what a caller repeated, what happened when; then the queue and the gateway.
 """
 
 from __future__ import annotations
@@ -13,12 +17,12 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from cloudpush.model import Connection
+from cloudpush.model import Connection, Counts, Entry, Inbox, Message, MessageState, Receipt
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from cloudpush.model import Job, Policy
+    from cloudpush.model import Job, Policy, Publication, ReceiptState
 
 
 class Admission(msgspec.Struct, frozen=True, kw_only=True):
@@ -162,6 +166,406 @@ class ConnectionStore(Protocol):
 
         Raises:
             StoreUnavailable: it does not.
+        """
+        ...
+
+
+class Append(enum.Enum):
+    """What `InboxStore.append` made of one client's copy."""
+
+    APPENDED = "appended"
+    DUPLICATE = "duplicate"
+    """The inbox has it, or had it: nothing changed."""
+    FULL = "full"
+    """It holds as many messages or bytes as it may: the copy was not taken."""
+    EXPIRED = "expired"
+    """The message's time was over: the copy was not taken."""
+
+
+class Grant(enum.Enum):
+    """What `InboxStore.claim` answers a writer."""
+
+    ENTRIES = "entries"
+    """Here is what to send; the lease is yours."""
+    HELD = "held"
+    """Another writer has the lease, and will see what waits before it lets go."""
+    IDLE = "idle"
+    """Nothing is to be sent now: the inbox is empty, or its window is full. The lease is free."""
+    EXPIRED = "expired"
+    """The next message's time is over: see to that, and claim again. The lease is yours."""
+    EXHAUSTED = "exhausted"
+    """The last resend was not acknowledged: close the client's connections. The lease is yours."""
+
+
+class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
+    """An entry that a writer is to send."""
+
+    entry: Entry
+    after: int | None
+    """The client takes it at any position from here on; None is `seq - 1`.
+
+    What lies between was acknowledged or expired, and never comes."""
+
+
+class Claim(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to a writer."""
+
+    grant: Grant
+    inbox: Inbox | None
+    """The row after the claim; None where there is no inbox."""
+    outgoing: tuple[Outgoing, ...] = ()
+    """In order. Of `Grant.ENTRIES` at least one."""
+    timer_delay_ms: int | None = None
+    """If not None, no timer job is under way, and the caller has to send one that comes then."""
+
+
+class InboxPage(msgspec.Struct, frozen=True, kw_only=True):
+    """One bounded read of a shard of inboxes."""
+
+    client_ids: tuple[str, ...]
+    cursor: str | None
+    """Opaque. None means that the shard is read to its end."""
+
+
+class InboxStore(Protocol):
+    """What waits for each client: a log with a window, and one writer at a time.
+
+    All that a method changes lies with one client and changes in one step. Calls for one client
+    are atomic towards each other; those for several, as of `append`, are so for each client.
+
+    *Sequence.* `seq` counts from 1 without a gap in what was appended. `epoch` is the identity of
+    the log: an inbox that is made anew, because it expired or was lost, gets another one, and
+    begins again.
+
+    *Lease.* A writer claims under a name of its own, for `lease_ms`. While it has the lease nobody
+    else is granted anything. A lease that ran out goes to the next who asks; then a new run begins
+    at the first message that is not settled, because nobody knows what the one before it sent.
+    `fence` grows with every run. The gateway knows no fence: a writer that outlives its lease may
+    still post. It posts only what it was granted, in order, and none of it for the first time
+    after a later message was first posted, so a client that goes by `seq` sees an old message
+    again and never a gap.
+
+    *Window.* At most 64 messages and 256 KB are in flight; one message is always allowed.
+
+    *Resends.* With the first message in flight, `resend_at_ms` is set. A claim from then on begins
+    a new run; the waits are 3, 6, 12, 24 and 48 seconds, with jitter; after the fifth and as long
+    a wait again the grant is `EXHAUSTED`. Whatever settles a message begins the waits anew.
+
+    *Who sees to it that nothing is forgotten.* Whoever leaves something in flight leaves
+    `resend_at_ms` in the row, in the same step. A job with a delay comes then; where it was lost,
+    `read_due` finds the row.
+
+    Every method raises `StoreUnavailable` and `ConfigurationWrong` as `ConnectionStore` does.
+    """
+
+    def get(self, client_id: str, *, now_ms: int) -> Inbox | None:
+        """Return the row, or None where there is no inbox or it has expired."""
+        ...
+
+    def append(
+        self,
+        client_ids: Sequence[str],
+        publication: Publication,
+        *,
+        tracked: Sequence[bool],
+        expires_at_ms: int,
+        epoch: str,
+        now_ms: int,
+    ) -> Sequence[Append]:
+        """Put a copy into each of these inboxes; return what became of each, in order.
+
+        Idempotent by message id until `expires_at_ms`, also after the copy was acknowledged: a
+        repeat is `DUPLICATE`. A copy that was `FULL` leaves nothing, so it may be taken later.
+        `tracked` says of each copy whether its receipts are kept. An inbox that is not there is
+        made, with `epoch`.
+        """
+        ...
+
+    def open(self, client_id: str, *, epoch: str, now_ms: int) -> Inbox:
+        """Begin a new run, because a connection came: what is retained is sent from its start.
+
+        Makes the inbox, with `epoch`, if it is not there. Prolongs `kept_until_ms`. Whoever holds
+        the lease keeps it, but his fence is old: he sends what the new run begins with.
+        """
+        ...
+
+    def claim(self, client_id: str, *, owner: str, lease_ms: int, now_ms: int) -> Claim:
+        """Ask for what is to be sent next, and for the lease to send it under.
+
+        A writer claims again and again until the answer is `IDLE`, which lets go of the lease in
+        the step that found nothing. What is handed out counts as sent from this step on, so that
+        no acknowledgement of it comes too early. Messages are handed out in order; one whose time
+        is over is not handed out.
+        """
+        ...
+
+    def release(self, client_id: str, *, owner: str, now_ms: int) -> bool:
+        """Let go of the lease although something may be left. False: it was not `owner`'s."""
+        ...
+
+    def park(self, client_id: str, *, owner: str, fence: int, now_ms: int) -> bool:
+        """End the run, because the client has no connection: nothing is in flight any more.
+
+        The inbox waits, and nobody need look after it until a message expires or `open` comes.
+        Lets go of the lease. False, and nothing happened, if the lease is not `owner`'s or the
+        fence is not this one: then `open` came in between, and the writer claims again.
+        """
+        ...
+
+    def read_sent(
+        self,
+        client_id: str,
+        *,
+        through_seq: int | None = None,
+        message_ids: Sequence[str] = (),
+        now_ms: int,
+    ) -> Sequence[Entry]:
+        """Return what an acknowledgement is about, in order: retained messages that were sent.
+
+        Those up to and including `through_seq`, and those of `message_ids`; nothing beyond
+        `sent_seq`.
+        """
+        ...
+
+    def read_expired(self, client_id: str, *, limit: int = 100, now_ms: int) -> Sequence[Entry]:
+        """Return retained messages whose time is over (`expires_at_ms <= now_ms`), in order."""
+        ...
+
+    def settle(
+        self, client_id: str, *, epoch: str, seqs: Sequence[int], is_progress: bool, now_ms: int
+    ) -> Inbox | None:
+        """Drop these messages from the log, and move `settled_seq` up to the first retained.
+
+        Comes after their receipts were recorded. Idempotent: what is not retained, or is of
+        another epoch, is passed over. The window moves on. With `is_progress`, for what the client
+        acknowledged, the waits begin anew if anything was dropped, and `resend_at_ms` is set as
+        long as anything is retained. Returns the row, or None where there is no such inbox.
+        """
+        ...
+
+    def read_entries(
+        self, client_id: str, *, after_seq: int = 0, limit: int = 100, now_ms: int
+    ) -> Sequence[Entry]:
+        """Return retained messages in order, also those whose time is over. Changes nothing."""
+        ...
+
+    def read_due(
+        self, shard: int, *, due_before_ms: int, cursor: str | None = None, limit: int = 500
+    ) -> InboxPage:
+        """Return clients of a shard whose inbox wants to be looked after since before that time.
+
+        That is one whose `resend_at_ms` or `next_expiry_ms` is less. A hint, and may be a second
+        old. The shard is `shard_of(client_id)`.
+        """
+        ...
+
+    def read_shard(
+        self, shard: int, *, cursor: str | None = None, limit: int = 500, now_ms: int
+    ) -> InboxPage:
+        """Return the next clients of a shard that have an inbox, in a stable order."""
+        ...
+
+
+class MessageRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A kept message, and what became of it by now."""
+
+    message: Message
+    stage: MessageState
+    """As it was set: never `DONE`, which follows from the rest."""
+    open_parts: frozenset[int]
+    """The parts that are not expanded yet."""
+    counts: Counts
+    first_at_ms: dict[str, int]
+    """When the first recipient came into a state: its name in lower case -> ms."""
+    last_at_ms: dict[str, int]
+    """When the last one did, up to now."""
+
+    @property
+    def state(self) -> MessageState:
+        """How far it is. It follows from the counts: no reader sees final ones with another."""
+        is_over = not self.open_parts and self.counts.settled >= self.counts.tracked
+        if self.stage in {MessageState.SENDING, MessageState.PAUSED} and is_over:
+            return MessageState.DONE
+        return self.stage
+
+
+class ReceiptPage(msgspec.Struct, frozen=True, kw_only=True):
+    """One bounded read of a message's receipts."""
+
+    receipts: tuple[Receipt, ...]
+    cursor: str | None
+    """Opaque. None means that there are no more."""
+
+
+class DueMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """A message whose expansion is still to be begun, or to be ended."""
+
+    message_id: str
+    due_ms: int
+    """When somebody is to look at it."""
+
+
+class DuePage(msgspec.Struct, frozen=True, kw_only=True):
+    """One bounded read of a shard of due messages, the earliest first."""
+
+    due: tuple[DueMessage, ...]
+    cursor: str | None
+
+
+class MessageStore(Protocol):
+    """What was accepted, and what became of it: records, receipts, and what is still to be begun.
+
+        scheduled ── begin ──► sending ◄── set_paused ──► paused
+            └────── cancel ──► cancelled
+
+    A message and all of its receipts and counts lie together. A record is there until a day after
+    the message expires; then `get` returns None and `record` does nothing.
+
+    A message is *due* from its `create` until its last part is finished: until then `read_due`
+    finds it, so that an expansion that died is begun again. Expansion is idempotent.
+
+    Every method raises `StoreUnavailable` and `ConfigurationWrong` as `ConnectionStore` does.
+    """
+
+    def create(self, message: Message, *, look_at_ms: int, now_ms: int) -> bool:
+        """Store a message, in one step with the time at which `read_due` shows it.
+
+        `scheduled` if it is due later than `now_ms`, else `sending`. Its counts have `accepted`
+        and `tracked` from the beginning where its targets are a list. False, and nothing changed,
+        if there is a record of this id.
+        """
+        ...
+
+    def get(self, message_id: str, *, now_ms: int) -> MessageRecord | None:
+        """Return a record, or None if there is none, or it is over."""
+        ...
+
+    def begin(self, message_id: str, *, now_ms: int) -> MessageRecord | None:
+        """Take a message whose time has come from `scheduled` to `sending`, and return it.
+
+        Nothing changes if it is not due yet, or is in another stage. None where there is none.
+        """
+        ...
+
+    def cancel(self, message_id: str, *, now_ms: int) -> MessageRecord | None:
+        """Take a message from `scheduled` to `cancelled`, so that it is never sent.
+
+        Nothing changes if it is in another stage. The stage of what is returned tells: it is
+        `CANCELLED` also for a repeat. Either `begin` or `cancel` wins, never both.
+        """
+        ...
+
+    def set_paused(self, message_id: str, *, is_paused: bool, now_ms: int) -> MessageRecord | None:
+        """Take a message from `sending` to `paused`, or back; else nothing changes.
+
+        Back to `sending` makes it due at once, if a part is open.
+        """
+        ...
+
+    def record(self, receipts: Sequence[Receipt], *, now_ms: int) -> Sequence[bool]:
+        """Record receipts, of any messages; tell of each whether it was news.
+
+        Monotone and idempotent by message, client and state: what the delivery came to before
+        stays. A receipt that is news adds one to the counts of its state, and of each state that
+        it passed over on its way: `sent` and `delivered` mean `queued`, `delivered` means `sent`.
+        For a message to all, the first receipt of a recipient adds to `accepted` and `tracked`.
+        Receipt and counts change in one step; several receipts are steps of their own.
+        """
+        ...
+
+    def read_receipts(
+        self,
+        message_id: str,
+        *,
+        state: ReceiptState | None = None,
+        cursor: str | None = None,
+        limit: int = 100,
+        now_ms: int,
+    ) -> ReceiptPage:
+        """Return receipts in the order of client ids, as each is now; only those in `state`.
+
+        At most `limit`; a page may be empty and still have a cursor.
+        """
+        ...
+
+    def finish_part(self, message_id: str, part: int, *, untracked: int = 0, now_ms: int) -> bool:
+        """Record that every target of a part has its copy; False if that was recorded before.
+
+        With the last part the message is not due any more, in the same step. `untracked` are the
+        recipients of the part without receipts, which only a message to all adds to `accepted`.
+        """
+        ...
+
+    def read_due(
+        self, shard: int, *, due_before_ms: int, cursor: str | None = None, limit: int = 100
+    ) -> DuePage:
+        """Return messages of a shard, `shard_of(message_id)`, to be looked at before that time."""
+        ...
+
+    def postpone(self, due: DueMessage, *, look_at_ms: int) -> bool:
+        """Set when somebody looks again. False if another one did so first, or it is not due."""
+        ...
+
+
+class Repeat(msgspec.Struct, frozen=True, kw_only=True):
+    """What `IdempotencyStore.begin` found."""
+
+    message_id: str
+    """The id that the request's message has: the caller's, or that of the first attempt."""
+    is_mine: bool
+    """Whether the caller is to do it; else it is done, or another one is at it."""
+    is_same: bool = True
+    """Whether the request is the one that the key was first used for; else nothing was begun."""
+    answer: str | None = None
+    """The first result, where there is one already."""
+
+
+class IdempotencyStore(Protocol):
+    """Which requests a caller may have repeated: by the caller's key, for 24 hours."""
+
+    def begin(self, key: str, *, fingerprint: str, message_id: str, now_ms: int) -> Repeat:
+        """Reserve a key for a request, in one step; of several callers one is told `is_mine`.
+
+        A caller that has not completed after a minute has died: the next one is told `is_mine`,
+        with the message id of the first, so that what was done is done again under the same id
+        and changes nothing.
+
+        Args:
+            key: the caller's own, with who it is.
+            fingerprint: of the request's body: a key used for another one is not `is_same`.
+            message_id: what the message is called if the key is new.
+            now_ms: the caller's clock.
+        """
+        ...
+
+    def complete(self, key: str, *, answer: str, now_ms: int) -> None:
+        """Keep the answer for whoever repeats the request."""
+        ...
+
+
+class Minute(msgspec.Struct, frozen=True, kw_only=True):
+    """What was counted in one minute."""
+
+    at_ms: int
+    """When it began."""
+    counts: dict[str, int]
+
+
+class StatisticsStore(Protocol):
+    """What happened when: counters by name and minute, kept for two days.
+
+    Adding is not idempotent: a repeat counts twice, and a crash counts nothing. What has to be
+    exact stands in `MessageStore`.
+    """
+
+    def add(self, counts: Mapping[str, int], *, now_ms: int) -> None:
+        """Add to counters of this minute, all in one request."""
+        ...
+
+    def read(self, *, from_ms: int, to_ms: int) -> Sequence[Minute]:
+        """Return the minutes that began in this range, in order; those without counts are absent.
+
+        `from_ms` is in it, `to_ms` is not.
         """
         ...
 

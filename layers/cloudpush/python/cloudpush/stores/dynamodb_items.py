@@ -64,6 +64,7 @@ def row_of(connection: Connection) -> Item:
         "expires_at_ms": number(connection.expires_at_ms),
         "last_seen_ms": number(connection.last_seen_ms),
         "is_open": {"BOOL": connection.is_open},
+        "takes_batches": {"BOOL": connection.takes_batches},
     }
 
 
@@ -77,6 +78,7 @@ def connection_in(row: Mapping[str, Any]) -> Connection:
         expires_at_ms=int(row["expires_at_ms"]["N"]),
         last_seen_ms=int(row["last_seen_ms"]["N"]),
         is_open=row["is_open"]["BOOL"],
+        takes_batches=row.get("takes_batches", {}).get("BOOL", False),
     )
 
 

@@ -1,0 +1,274 @@
+"""Messages, receipts, repeats and statistics as models: a few dictionaries each."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from cloudpush.model import (
+    RECORD_LIFETIME_MS,
+    Message,
+    MessageState,
+    Receipt,
+    ReceiptState,
+    shard_of,
+)
+from cloudpush.ports import (
+    DueMessage,
+    DuePage,
+    MessageRecord,
+    Minute,
+    ReceiptPage,
+    Repeat,
+)
+from cloudpush.stores import receipt_rules as rules
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+REPEAT_LIFETIME_MS: Final = 24 * 60 * 60 * 1000
+DEAD_AFTER_MS: Final = 60 * 1000
+"""When a caller that has not completed counts as dead."""
+
+MINUTE_MS: Final = 60 * 1000
+
+
+@dataclass
+class _Record:
+    message: Message
+    stage: MessageState
+    open_parts: set[int]
+    look_at_ms: int | None
+    added: Counter[str] = field(default_factory=Counter[str])
+    first_at_ms: dict[str, int] = field(default_factory=dict[str, int])
+    last_at_ms: dict[str, int] = field(default_factory=dict[str, int])
+    receipts: dict[str, Receipt] = field(default_factory=dict[str, Receipt])
+
+
+class MemoryMessageStore:
+    """`ports.MessageStore` in this process's memory. It forgets nothing."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._records: dict[str, _Record] = {}
+
+    def create(self, message: Message, *, look_at_ms: int, now_ms: int) -> bool:
+        """See `ports.MessageStore.create`."""
+        with self._lock:
+            if self._find(message.message_id, now_ms) is not None:
+                return False
+            self._records[message.message_id] = _Record(
+                message,
+                rules.first_stage(message, now_ms),
+                set(range(message.parts)),
+                look_at_ms,
+            )
+            return True
+
+    def get(self, message_id: str, *, now_ms: int) -> MessageRecord | None:
+        """See `ports.MessageStore.get`."""
+        with self._lock:
+            return self._read(message_id, now_ms)
+
+    def begin(self, message_id: str, *, now_ms: int) -> MessageRecord | None:
+        """See `ports.MessageStore.begin`."""
+        with self._lock:
+            record = self._find(message_id, now_ms)
+            if (
+                record is not None
+                and record.stage is MessageState.SCHEDULED
+                and record.message.due_at_ms <= now_ms
+            ):
+                record.stage = MessageState.SENDING
+            return self._read(message_id, now_ms)
+
+    def cancel(self, message_id: str, *, now_ms: int) -> MessageRecord | None:
+        """See `ports.MessageStore.cancel`."""
+        with self._lock:
+            record = self._find(message_id, now_ms)
+            if record is not None and record.stage is MessageState.SCHEDULED:
+                record.stage = MessageState.CANCELLED
+                record.look_at_ms = None
+            return self._read(message_id, now_ms)
+
+    def set_paused(self, message_id: str, *, is_paused: bool, now_ms: int) -> MessageRecord | None:
+        """See `ports.MessageStore.set_paused`."""
+        old, new = MessageState.PAUSED, MessageState.SENDING
+        if is_paused:
+            old, new = new, old
+        with self._lock:
+            record = self._find(message_id, now_ms)
+            if record is not None and record.stage is old:
+                record.stage = new
+                if not is_paused and record.open_parts:
+                    record.look_at_ms = now_ms
+            return self._read(message_id, now_ms)
+
+    def record(self, receipts: Sequence[Receipt], *, now_ms: int) -> Sequence[bool]:
+        """See `ports.MessageStore.record`."""
+        with self._lock:
+            return [self._record(receipt, now_ms) for receipt in receipts]
+
+    def _record(self, receipt: Receipt, now_ms: int) -> bool:
+        record = self._find(receipt.message_id, now_ms)
+        if record is None:
+            return False
+        known = record.receipts.get(receipt.client_id)
+        if not receipt.state.may_follow(known.state if known else None):
+            return False
+        record.receipts[receipt.client_id] = rules.merged(known, receipt)
+        passed = rules.passed(known.state if known else None, receipt.state)
+        record.added.update(passed)
+        if known is None:
+            record.added["seen"] += 1
+        for name in passed:
+            first = record.first_at_ms.get(name, receipt.at_ms)
+            record.first_at_ms[name] = min(first, receipt.at_ms)
+            record.last_at_ms[name] = max(record.last_at_ms.get(name, 0), receipt.at_ms)
+        return True
+
+    def read_receipts(
+        self,
+        message_id: str,
+        *,
+        state: ReceiptState | None = None,
+        cursor: str | None = None,
+        limit: int = 100,
+        now_ms: int,
+    ) -> ReceiptPage:
+        """See `ports.MessageStore.read_receipts`."""
+        with self._lock:
+            record = self._find(message_id, now_ms)
+            if record is None:
+                return ReceiptPage(receipts=(), cursor=None)
+            rest = sorted(each for each in record.receipts if each > (cursor or ""))
+            page = [record.receipts[each] for each in rest[:limit]]
+            return ReceiptPage(
+                receipts=tuple(each for each in page if state in {None, each.state}),
+                cursor=page[-1].client_id if len(rest) > limit else None,
+            )
+
+    def finish_part(self, message_id: str, part: int, *, untracked: int = 0, now_ms: int) -> bool:
+        """See `ports.MessageStore.finish_part`."""
+        with self._lock:
+            record = self._find(message_id, now_ms)
+            if record is None or part not in record.open_parts:
+                return False
+            record.open_parts.remove(part)
+            record.added["untracked"] += untracked
+            if not record.open_parts:
+                record.look_at_ms = None
+            return True
+
+    def read_due(
+        self, shard: int, *, due_before_ms: int, cursor: str | None = None, limit: int = 100
+    ) -> DuePage:
+        """See `ports.MessageStore.read_due`."""
+        with self._lock:
+            rest = sorted(
+                (record.look_at_ms, message_id)
+                for message_id, record in self._records.items()
+                if record.look_at_ms is not None
+                and record.look_at_ms < due_before_ms
+                and shard_of(message_id) == shard
+                and f"{record.look_at_ms:015} {message_id}" > (cursor or "")
+            )
+        page = [DueMessage(message_id=each, due_ms=at_ms) for at_ms, each in rest[:limit]]
+        last = page[-1] if len(rest) > limit else None
+        return DuePage(
+            due=tuple(page), cursor=f"{last.due_ms:015} {last.message_id}" if last else None
+        )
+
+    def postpone(self, due: DueMessage, *, look_at_ms: int) -> bool:
+        """See `ports.MessageStore.postpone`."""
+        with self._lock:
+            record = self._records.get(due.message_id)
+            if record is None or record.look_at_ms != due.due_ms:
+                return False
+            record.look_at_ms = look_at_ms
+            return True
+
+    def _find(self, message_id: str, now_ms: int) -> _Record | None:
+        record = self._records.get(message_id)
+        if record is None or record.message.expires_at_ms + RECORD_LIFETIME_MS <= now_ms:
+            return None
+        return record
+
+    def _read(self, message_id: str, now_ms: int) -> MessageRecord | None:
+        record = self._find(message_id, now_ms)
+        if record is None:
+            return None
+        return MessageRecord(
+            message=record.message,
+            stage=record.stage,
+            open_parts=frozenset(record.open_parts),
+            counts=rules.counts_of(record.message, record.added),
+            first_at_ms=dict(record.first_at_ms),
+            last_at_ms=dict(record.last_at_ms),
+        )
+
+
+@dataclass
+class _Repeat:
+    fingerprint: str
+    message_id: str
+    reserved_at_ms: int
+    attempted_at_ms: int
+    answer: str | None = None
+
+
+class MemoryIdempotencyStore:
+    """`ports.IdempotencyStore` in this process's memory."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._repeats: dict[str, _Repeat] = {}
+
+    def begin(self, key: str, *, fingerprint: str, message_id: str, now_ms: int) -> Repeat:
+        """See `ports.IdempotencyStore.begin`."""
+        with self._lock:
+            known = self._repeats.get(key)
+            if known is None or known.reserved_at_ms + REPEAT_LIFETIME_MS <= now_ms:
+                self._repeats[key] = _Repeat(fingerprint, message_id, now_ms, now_ms)
+                return Repeat(message_id=message_id, is_mine=True)
+            is_same = known.fingerprint == fingerprint
+            is_dead = known.answer is None and known.attempted_at_ms + DEAD_AFTER_MS <= now_ms
+            if is_same and is_dead:
+                known.attempted_at_ms = now_ms
+            return Repeat(
+                message_id=known.message_id,
+                is_mine=is_same and is_dead,
+                is_same=is_same,
+                answer=known.answer if is_same else None,
+            )
+
+    def complete(self, key: str, *, answer: str, now_ms: int) -> None:
+        """See `ports.IdempotencyStore.complete`."""
+        del now_ms  # what lies in memory does not outlive its `begin`
+        with self._lock:
+            if key in self._repeats:
+                self._repeats[key].answer = answer
+
+
+class MemoryStatisticsStore:
+    """`ports.StatisticsStore` in this process's memory. It forgets nothing."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._minutes: dict[int, Counter[str]] = {}
+
+    def add(self, counts: Mapping[str, int], *, now_ms: int) -> None:
+        """See `ports.StatisticsStore.add`."""
+        with self._lock:
+            self._minutes.setdefault(now_ms // MINUTE_MS * MINUTE_MS, Counter()).update(counts)
+
+    def read(self, *, from_ms: int, to_ms: int) -> Sequence[Minute]:
+        """See `ports.StatisticsStore.read`."""
+        with self._lock:
+            return [
+                Minute(at_ms=at_ms, counts=dict(self._minutes[at_ms]))
+                for at_ms in sorted(self._minutes)
+                if from_ms <= at_ms < to_ms
+            ]

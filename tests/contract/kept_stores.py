@@ -1,0 +1,74 @@
+"""The implementations of the stores of QoS 1, each new and empty."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from cloudpush.model import Message, Publication, Receipt, Receipts, ReceiptState, Trigger
+from cloudpush.stores.memory_inbox import MemoryInboxStore
+from cloudpush.stores.memory_messages import (
+    MemoryIdempotencyStore,
+    MemoryMessageStore,
+    MemoryStatisticsStore,
+)
+from tests.contract.connection_stores import T0
+
+if TYPE_CHECKING:
+    from cloudpush.ports import IdempotencyStore, InboxStore, MessageStore, StatisticsStore
+
+HOUR_MS = 60 * 60 * 1000
+
+
+@dataclass
+class Kept:
+    """The stores of one deployment."""
+
+    inboxes: InboxStore
+    messages: MessageStore
+    repeats: IdempotencyStore
+    statistics: StatisticsStore
+
+
+EmptyKept = Callable[[], Kept]
+
+
+def kept_in_memory() -> Kept:
+    return Kept(
+        MemoryInboxStore(), MemoryMessageStore(), MemoryIdempotencyStore(), MemoryStatisticsStore()
+    )
+
+
+def a_publication(message_id: str = "m1", msg: dict[str, Any] | None = None) -> Publication:
+    return Publication(
+        message_id=message_id,
+        trigger=Trigger.HTTP,
+        sender="system",
+        msg=msg or {"k": "v"},
+        accepted_at_ms=T0,
+    )
+
+
+def a_message(
+    message_id: str = "m1",
+    clients: list[str] | None = None,
+    *,
+    is_to_all: bool = False,
+    receipts: Receipts = Receipts.ALL,
+    due_at_ms: int = T0,
+    expires_at_ms: int = T0 + HOUR_MS,
+) -> Message:
+    return Message(
+        publication=a_publication(message_id),
+        clients=None if is_to_all else (clients or ["alice"]),
+        receipts=receipts,
+        due_at_ms=due_at_ms,
+        expires_at_ms=expires_at_ms,
+    )
+
+
+def a_receipt(
+    state: ReceiptState, client_id: str = "alice", message_id: str = "m1", *, at_ms: int = T0
+) -> Receipt:
+    return Receipt(message_id=message_id, client_id=client_id, state=state, at_ms=at_ms)

@@ -1,0 +1,342 @@
+"""What every `MessageStore` promises, clause by clause (see `cloudpush.ports`)."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cloudpush.model import (
+    RECORD_LIFETIME_MS,
+    Counts,
+    MessageState,
+    Receipt,
+    Receipts,
+    ReceiptState,
+    shard_of,
+)
+from cloudpush.ports import DueMessage, MessageRecord
+from tests.contract.connection_stores import T0
+from tests.contract.kept_stores import HOUR_MS, a_message, a_receipt
+
+if TYPE_CHECKING:
+    from cloudpush.ports import MessageStore
+    from tests.contract.kept_stores import Kept
+
+QUEUED, SENT, DELIVERED, EXPIRED, REJECTED, MISSING = ReceiptState
+
+
+@pytest.fixture
+def messages(kept: Kept) -> MessageStore:
+    return kept.messages
+
+
+def record_of(messages: MessageStore, message_id: str = "m1", *, now_ms: int = T0) -> MessageRecord:
+    found = messages.get(message_id, now_ms=now_ms)
+    assert found is not None
+    return found
+
+
+def due_in(messages: MessageStore, message_id: str = "m1", *, before_ms: int) -> list[DueMessage]:
+    return list(messages.read_due(shard_of(message_id), due_before_ms=before_ms).due)
+
+
+# ── records ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_record_is_what_was_created(messages: MessageStore) -> None:
+    message = a_message(clients=["alice", "bob"])
+
+    assert messages.create(message, look_at_ms=T0 + 60_000, now_ms=T0)
+
+    assert record_of(messages) == MessageRecord(
+        message=message,
+        stage=MessageState.SENDING,
+        open_parts=frozenset({0}),
+        counts=Counts(accepted=2, tracked=2),
+        first_at_ms={},
+        last_at_ms={},
+    )
+
+
+def test_an_unknown_message_has_no_record(messages: MessageStore) -> None:
+    assert messages.get("m1", now_ms=T0) is None
+    assert messages.begin("m1", now_ms=T0) is None
+    assert messages.cancel("m1", now_ms=T0) is None
+    assert messages.set_paused("m1", is_paused=True, now_ms=T0) is None
+    assert not messages.finish_part("m1", 0, now_ms=T0)
+    assert messages.read_receipts("m1", now_ms=T0).receipts == ()
+    assert messages.record([a_receipt(QUEUED)], now_ms=T0) == [False]
+
+
+def test_creating_again_changes_nothing(messages: MessageStore) -> None:
+    messages.create(a_message(), look_at_ms=T0, now_ms=T0)
+    messages.finish_part("m1", 0, now_ms=T0)
+    before = record_of(messages)
+
+    assert not messages.create(a_message(clients=["eve"]), look_at_ms=T0, now_ms=T0)
+    assert record_of(messages) == before
+    assert due_in(messages, before_ms=T0 + 1) == []
+
+
+def test_a_record_is_over_a_day_after_its_message(messages: MessageStore) -> None:
+    messages.create(a_message(), look_at_ms=T0, now_ms=T0)
+    last_ms = T0 + HOUR_MS + RECORD_LIFETIME_MS
+
+    assert messages.get("m1", now_ms=last_ms - 1) is not None
+    assert messages.get("m1", now_ms=last_ms) is None
+    assert messages.record([a_receipt(QUEUED)], now_ms=last_ms) == [False]
+
+
+# ── stages ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_message_for_later_is_scheduled_until_it_is_begun(messages: MessageStore) -> None:
+    messages.create(a_message(due_at_ms=T0 + 5000), look_at_ms=T0 + 5000, now_ms=T0)
+
+    early = messages.begin("m1", now_ms=T0 + 4999)
+    due = messages.begin("m1", now_ms=T0 + 5000)
+
+    assert early is not None
+    assert early.state is MessageState.SCHEDULED
+    assert due is not None
+    assert due.state is MessageState.SENDING
+
+
+def test_a_cancelled_message_never_begins(messages: MessageStore) -> None:
+    messages.create(a_message(due_at_ms=T0 + 5000), look_at_ms=T0 + 5000, now_ms=T0)
+
+    cancelled = messages.cancel("m1", now_ms=T0 + 1)
+    begun = messages.begin("m1", now_ms=T0 + 5000)
+    repeated = messages.cancel("m1", now_ms=T0 + 6000)
+
+    assert cancelled is not None
+    assert begun is not None
+    assert repeated is not None
+    states = [cancelled.state, begun.state, repeated.state]
+    assert states == [MessageState.CANCELLED] * 3
+    assert due_in(messages, before_ms=T0 + 6000) == []
+
+
+def test_a_message_that_began_is_not_cancelled(messages: MessageStore) -> None:
+    messages.create(a_message(), look_at_ms=T0, now_ms=T0)
+
+    answer = messages.cancel("m1", now_ms=T0)
+
+    assert answer is not None
+    assert answer.state is MessageState.SENDING
+
+
+def test_a_message_is_paused_and_goes_on(messages: MessageStore) -> None:
+    messages.create(a_message(), look_at_ms=T0 + 60_000, now_ms=T0)
+
+    paused = messages.set_paused("m1", is_paused=True, now_ms=T0)
+    again = messages.set_paused("m1", is_paused=True, now_ms=T0)
+    resumed = messages.set_paused("m1", is_paused=False, now_ms=T0 + 7)
+
+    assert paused is not None
+    assert again is not None
+    assert resumed is not None
+    assert [each.state for each in (paused, again, resumed)] == [
+        MessageState.PAUSED,
+        MessageState.PAUSED,
+        MessageState.SENDING,
+    ]
+    assert due_in(messages, before_ms=T0 + 8) == [DueMessage(message_id="m1", due_ms=T0 + 7)]
+
+
+def test_it_is_done_when_its_parts_and_its_tracked_recipients_are(messages: MessageStore) -> None:
+    messages.create(a_message(clients=["alice", "bob"]), look_at_ms=T0, now_ms=T0)
+    states: list[MessageState] = []
+    for receipt in (a_receipt(DELIVERED), a_receipt(EXPIRED, "bob")):
+        messages.record([receipt], now_ms=T0)
+        states.append(record_of(messages).state)
+    messages.finish_part("m1", 0, now_ms=T0)
+    states.append(record_of(messages).state)
+
+    assert states == [MessageState.SENDING, MessageState.SENDING, MessageState.DONE]
+
+
+def test_without_receipts_it_is_done_with_its_parts(messages: MessageStore) -> None:
+    message = a_message(clients=[f"c{n}" for n in range(101)], receipts=Receipts.NONE)
+    messages.create(message, look_at_ms=T0, now_ms=T0)
+
+    first = messages.finish_part("m1", 0, now_ms=T0)
+    middle = record_of(messages)
+    messages.finish_part("m1", 1, now_ms=T0)
+
+    assert first
+    assert (middle.state, middle.open_parts) == (MessageState.SENDING, frozenset({1}))
+    assert record_of(messages).state is MessageState.DONE
+    assert record_of(messages).counts == Counts(accepted=101)
+
+
+# ── receipts ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_receipts_are_news_once(messages: MessageStore) -> None:
+    messages.create(a_message(), look_at_ms=T0, now_ms=T0)
+
+    news = messages.record([a_receipt(each) for each in (QUEUED, QUEUED, SENT, QUEUED)], now_ms=T0)
+
+    assert news == [True, False, True, False]
+    assert record_of(messages).counts == Counts(accepted=1, tracked=1, queued=1, sent=1)
+
+
+@pytest.mark.parametrize(
+    ("first", "then"), list(product([DELIVERED, EXPIRED, REJECTED, MISSING], ReceiptState))
+)
+def test_the_first_terminal_receipt_stays(
+    messages: MessageStore, first: ReceiptState, then: ReceiptState
+) -> None:
+    messages.create(a_message(), look_at_ms=T0, now_ms=T0)
+
+    news = messages.record([a_receipt(first), a_receipt(then, at_ms=T0 + 1)], now_ms=T0)
+
+    [receipt] = messages.read_receipts("m1", now_ms=T0).receipts
+    assert news == [True, False]
+    assert (receipt.state, receipt.at_ms) == (first, T0)
+    assert record_of(messages).counts.settled == 1
+
+
+@pytest.mark.parametrize(
+    ("state", "counts"),
+    [
+        (QUEUED, Counts(accepted=1, tracked=1, queued=1)),
+        (SENT, Counts(accepted=1, tracked=1, queued=1, sent=1)),
+        (DELIVERED, Counts(accepted=1, tracked=1, queued=1, sent=1, delivered=1)),
+        (EXPIRED, Counts(accepted=1, tracked=1, queued=1, expired=1)),
+        (REJECTED, Counts(accepted=1, tracked=1, rejected=1)),
+        (MISSING, Counts(accepted=1, tracked=1, missing=1)),
+    ],
+)
+def test_a_state_counts_for_those_that_it_passes_over(
+    messages: MessageStore, state: ReceiptState, counts: Counts
+) -> None:
+    messages.create(a_message(), look_at_ms=T0, now_ms=T0)
+
+    messages.record([a_receipt(state)], now_ms=T0)
+
+    assert record_of(messages).counts == counts
+
+
+def test_a_delivery_remembers_when_it_was_sent(messages: MessageStore) -> None:
+    messages.create(a_message(), look_at_ms=T0, now_ms=T0)
+
+    messages.record([a_receipt(SENT, at_ms=T0 + 1), a_receipt(DELIVERED, at_ms=T0 + 9)], now_ms=T0)
+
+    assert messages.read_receipts("m1", now_ms=T0).receipts == (
+        Receipt(
+            message_id="m1", client_id="alice", state=DELIVERED, at_ms=T0 + 9, sent_at_ms=T0 + 1
+        ),
+    )
+
+
+def test_the_timeline_has_the_first_and_the_last_of_each_state(messages: MessageStore) -> None:
+    messages.create(a_message(clients=["alice", "bob"]), look_at_ms=T0, now_ms=T0)
+
+    messages.record([a_receipt(QUEUED, "bob", at_ms=T0 + 5)], now_ms=T0)
+    messages.record([a_receipt(QUEUED, at_ms=T0 + 2), a_receipt(SENT, at_ms=T0 + 7)], now_ms=T0)
+
+    found = record_of(messages)
+    assert found.first_at_ms == {"queued": T0 + 2, "sent": T0 + 7}
+    assert found.last_at_ms == {"queued": T0 + 5, "sent": T0 + 7}
+
+
+def test_a_message_to_all_accepts_whom_it_comes_to(messages: MessageStore) -> None:
+    messages.create(a_message(is_to_all=True), look_at_ms=T0, now_ms=T0)
+
+    messages.record([a_receipt(QUEUED), a_receipt(QUEUED), a_receipt(SENT, "bob")], now_ms=T0)
+    messages.finish_part("m1", 3, untracked=40, now_ms=T0)
+    messages.finish_part("m1", 3, untracked=40, now_ms=T0)
+
+    assert record_of(messages).counts == Counts(accepted=42, tracked=2, queued=2, sent=1)
+
+
+def test_receipts_of_several_messages_are_recorded_together(messages: MessageStore) -> None:
+    for name in ("m1", "m2"):
+        messages.create(a_message(name), look_at_ms=T0, now_ms=T0)
+
+    receipts = [a_receipt(DELIVERED, message_id=name) for name in ("m2", "unknown", "m1", "m2")]
+
+    assert messages.record(receipts, now_ms=T0) == [True, False, True, False]
+    assert [record_of(messages, name).counts.delivered for name in ("m1", "m2")] == [1, 1]
+
+
+def test_no_receipts_are_none(messages: MessageStore) -> None:
+    assert messages.record([], now_ms=T0) == []
+
+
+def test_receipts_are_read_page_by_page_in_order(messages: MessageStore) -> None:
+    names = [f"c{number:02}" for number in range(25)]
+    messages.create(a_message(clients=names), look_at_ms=T0, now_ms=T0)
+    messages.record([a_receipt(QUEUED, name) for name in reversed(names)], now_ms=T0)
+    messages.record([a_receipt(DELIVERED, name) for name in names[::2]], now_ms=T0)
+
+    pages: dict[ReceiptState | None, list[str]] = {None: [], DELIVERED: []}
+    for state, found in pages.items():
+        cursor = None
+        while True:
+            page = messages.read_receipts("m1", state=state, cursor=cursor, limit=10, now_ms=T0)
+            assert len(page.receipts) <= 10
+            found += [each.client_id for each in page.receipts]
+            if (cursor := page.cursor) is None:
+                break
+
+    assert pages == {None: names, DELIVERED: names[::2]}
+
+
+# ── what is due ──────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_message_is_due_until_its_last_part_is_finished(messages: MessageStore) -> None:
+    messages.create(
+        a_message(clients=[f"c{n}" for n in range(150)]), look_at_ms=T0 + 60_000, now_ms=T0
+    )
+    due = [DueMessage(message_id="m1", due_ms=T0 + 60_000)]
+
+    early = due_in(messages, before_ms=T0 + 60_000)
+    found = due_in(messages, before_ms=T0 + 60_001)
+    messages.finish_part("m1", 1, now_ms=T0)
+    still = due_in(messages, before_ms=T0 + 60_001)
+    messages.finish_part("m1", 0, now_ms=T0)
+    after = due_in(messages, before_ms=T0 + 60_001)
+
+    assert (early, found, still, after) == ([], due, due, [])
+
+
+def test_the_earliest_is_due_first_and_pages_end(messages: MessageStore) -> None:
+    names = [name for name in (f"m{number}" for number in range(3000)) if shard_of(name) == 9]
+    for at_ms, name in enumerate(reversed(names)):
+        messages.create(a_message(name), look_at_ms=T0 + at_ms, now_ms=T0)
+
+    found: list[str] = []
+    cursor = None
+    while True:
+        page = messages.read_due(9, due_before_ms=T0 + HOUR_MS, cursor=cursor, limit=4)
+        assert len(page.due) <= 4
+        found += [each.message_id for each in page.due]
+        if (cursor := page.cursor) is None:
+            break
+
+    assert found == names[::-1]
+
+
+def test_of_two_that_postpone_one_is_told_so(messages: MessageStore) -> None:
+    messages.create(a_message(), look_at_ms=T0, now_ms=T0)
+    [due] = due_in(messages, before_ms=T0 + 1)
+
+    answers = [messages.postpone(due, look_at_ms=T0 + 500 + n) for n in range(2)]
+
+    assert answers == [True, False]
+    assert due_in(messages, before_ms=T0 + 1000) == [DueMessage(message_id="m1", due_ms=T0 + 500)]
+
+
+def test_what_is_not_due_is_not_postponed(messages: MessageStore) -> None:
+    messages.create(a_message(), look_at_ms=T0, now_ms=T0)
+    [due] = due_in(messages, before_ms=T0 + 1)
+    messages.finish_part("m1", 0, now_ms=T0)
+
+    assert not messages.postpone(due, look_at_ms=T0 + 500)
+    assert due_in(messages, before_ms=T0 + 1000) == []
