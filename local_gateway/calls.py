@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
-from local_gateway.integration import Call
+from local_gateway.integration import Call, IntegrationTimeout
 
 if TYPE_CHECKING:
     from local_gateway.connection import Connection
@@ -63,6 +63,11 @@ class ConnectCall(Call):
             self.outcome.set_exception(error)
         self._front.end(self)
 
+    def time_out(self) -> None:
+        """Learn that the integration's timeout has passed: the function goes on, unheard."""
+        if not self.outcome.done():
+            self.outcome.set_exception(IntegrationTimeout("no answer in time"))
+
 
 class MessageCall(Call):
     """A message on its way through its route's integration."""
@@ -117,6 +122,10 @@ class MessageCall(Call):
     def time_out(self) -> None:
         """Learn that the integration's timeout has passed."""
         self.connection.on_timeout(self)
+
+
+TimedCall: TypeAlias = ConnectCall | MessageCall
+"""A call whose client is told when the integration's timeout has passed."""
 
 
 class DisconnectCall(Call):

@@ -101,6 +101,11 @@ class Connection:
         """The client's `User-Agent`, None if it sent none."""
         return orjson.loads(self.caller.identity).get("userAgent")
 
+    @property
+    def buffered_bytes(self) -> int:
+        """How many bytes wait for the client to read."""
+        return self._wire.buffered_bytes
+
     def post(self, data: bytes) -> bool:
         """Send UTF-8 text as one message; False, and nothing sent, if the buffer is full."""
         if self._wire.is_full:

@@ -17,14 +17,12 @@ from local_gateway.routing import CONNECT, DISCONNECT, RouteSelector
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from local_gateway import clock
     from local_gateway.api import Identity, Route, Stage, WebSocketApi
-    from local_gateway.calls import MessageCall
+    from local_gateway.calls import TimedCall
+    from local_gateway.deadlines import Alarm, Deadlines
     from local_gateway.integration import FunctionRunner, Target
 
-    Timeouts: TypeAlias = (
-        "Callable[[int], tuple[clock.Deadlines[MessageCall], clock.Alarm[MessageCall]]]"
-    )
+    Timeouts: TypeAlias = "Callable[[int], tuple[Deadlines[TimedCall], Alarm[TimedCall]]]"
     """Takes the milliseconds after which calls are late; returns where they wait for that."""
 
 

@@ -10,7 +10,7 @@ import contextlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from local_gateway import limits
+from local_gateway import clock, limits, own_resources
 from local_gateway.api import Application, Identity
 from local_gateway.app import App, is_cross_site, is_for_this_machine
 from local_gateway.banner import write_banner
@@ -24,9 +24,11 @@ from local_gateway.own import OwnPages
 from local_gateway.registry import Registry
 from local_gateway.server import Server
 from local_gateway.services import EmbeddedValkey, Services
-from local_gateway.session import WebSocketFront
+from local_gateway.session import SLOT_SECONDS, VIRTUAL_SLOT_SECONDS, WebSocketFront
 from local_gateway.sources import Sources
 from local_gateway.template import load
+from local_gateway.timekeeping import Timekeeper
+from local_gateway.why import Why
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -68,6 +70,8 @@ class Options:
     state_dir: Path | None = None
     cache_dir: Path | None = None
     allow_remote: bool = False
+    virtual_clock: bool = False
+    """Time moves only when it is told to."""
 
 
 class Emulator:
@@ -115,6 +119,8 @@ class Emulator:
 
     async def _start(self) -> None:
         options = self._options
+        clock.join(frozen=options.virtual_clock)
+        self._stack.callback(clock.leave)
         self._services.launch()
         self._stack.push_async_callback(self._services.stop)
         application = self._load()
@@ -165,6 +171,7 @@ class Emulator:
             registry,
             idle_timeout_seconds=options.idle_timeout_seconds,
             max_duration_seconds=options.max_duration_seconds,
+            slot_seconds=VIRTUAL_SLOT_SECONDS if options.virtual_clock else SLOT_SECONDS,
             connect_rate=TokenBucket(options.connect_rate) if options.connect_rate else None,
             account_rate=account_rate,
             why=self._why,
@@ -173,13 +180,26 @@ class Emulator:
         http = HttpApiFront(application, functions)
         invoke = InvokeApi(application, functions)
         sources = Sources(application, functions, self._services)
+        why = Why(self._why)
+        timekeeper = Timekeeper(
+            running=lambda: functions.running() | sources.running(),
+            followers=self._services,
+            why=why,
+            has_functions=bool(application.functions),
+        )
         app = App(
             application,
             sockets=sockets,
             management=management,
             http=http,
             invoke=invoke,
-            own=OwnPages(self._parts),
+            own=OwnPages(
+                own_resources.health(self._parts),
+                own_resources.the_clock(timekeeper),
+                own_resources.connections(registry, application),
+                own_resources.recycling(functions, application),
+                own_resources.why_lines(why),
+            ),
             allow_remote=options.allow_remote,
         )
         server = Server(

@@ -7,7 +7,6 @@ nothing is awaited in between. A 200 means just that: handed to the socket.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
@@ -16,6 +15,7 @@ import orjson
 from local_gateway import answer, clock, limits
 from local_gateway.answer import Answer
 from local_gateway.ids import CONNECTION_ID, GatewayIds
+from local_gateway.times import iso
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -131,9 +131,9 @@ class ManagementApi:
         if isinstance(found, Answer):
             return found
         facts = {
-            "connectedAt": _iso(found.connected_at),
+            "connectedAt": iso(found.connected_at),
             "identity": {"sourceIp": found.source_ip, "userAgent": found.user_agent},
-            "lastActiveAt": _iso(found.last_active_at),
+            "lastActiveAt": iso(found.last_active_at),
         }
         return Answer(200, body=orjson.dumps(facts))
 
@@ -184,9 +184,3 @@ async def _read(receive: Receive, limit: int) -> bytes | None:
             length += len(pieces[-1])
         body = b"".join(pieces)
     return None if len(body) > limit else body
-
-
-def _iso(at_ms: int) -> str:
-    """Write a time as `2022-01-25T18:50:04.673Z`."""
-    at = datetime.fromtimestamp(at_ms / 1000, UTC)
-    return f"{at:%Y-%m-%dT%H:%M:%S}.{at_ms % 1000:03d}Z"

@@ -105,6 +105,11 @@ def parser() -> argparse.ArgumentParser:
     )
     add("--seed", type=int, metavar="N", help="draw the same ids at the same times again")
     add(
+        "--virtual-clock",
+        action="store_true",
+        help="let time stand still, but for what POST /_gateway/clock lets pass",
+    )
+    add(
         "--allow-remote",
         action="store_true",
         help="let --host be more than loopback: whoever reaches the port can run your functions",
@@ -141,6 +146,7 @@ def read_options(parsed: argparse.Namespace) -> Options:
         state_dir=parsed.state_dir,
         cache_dir=Path(cache) / "cloudpush",
         allow_remote=parsed.allow_remote,
+        virtual_clock=parsed.virtual_clock,
     )
 
 

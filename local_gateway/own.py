@@ -1,49 +1,110 @@
-"""The emulator's own pages and API, under `/_gateway`."""
+"""The emulator's own pages and API, under `/_gateway`: JSON in, JSON out.
+
+An error is `{"message": …}`, and where there is a choice `"allowed": […]` beside it. `App` has
+checked the Host and the Origin header before a request comes here.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import orjson
 
+from local_gateway.http_api.request import BodyTooLarge, ClientGone, read_body
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
     from local_gateway.asgi import Receive, Scope, Send
 
+    Handler: TypeAlias = Callable[[Any, Sequence[str]], Awaitable[object]]
+    """Takes the decoded body, None if there was none, and the parts of the path that stand for
+    `{}`; returns what is encoded as the answer, 200."""
+
+_PREFIX = "/_gateway"
+_MAX_BODY_BYTES = 65_536
+
+
+class Refusal(Exception):
+    """A request that is answered with an error."""
+
+    def __init__(
+        self, message: str, *, status: int = 400, allowed: Iterable[object] | None = None
+    ) -> None:
+        """Take what was wrong, and what would have been right."""
+        self.message = message
+        self.status = status
+        self.allowed = None if allowed is None else list(allowed)
+        super().__init__(message)
+
+    @property
+    def content(self) -> dict[str, object]:
+        """Return what is encoded as the answer."""
+        content: dict[str, object] = {"message": self.message}
+        return content if self.allowed is None else {**content, "allowed": self.allowed}
+
+
+class Resource:
+    """One path with its methods."""
+
+    def __init__(self, path: str, **methods: Handler) -> None:
+        """Take the path behind `/_gateway`, in which `{}` stands for any part, and the methods."""
+        self.path = path
+        self.methods: Mapping[str, Handler] = methods
+        self.match = re.compile(re.escape(path).replace(r"\{\}", "([^/]+)")).fullmatch
+
 
 class OwnPages:
-    """`GET /_gateway/health`: 200 when every part is up, 503 when one is not."""
+    """Serves resources."""
 
-    def __init__(self, parts: Callable[[], Mapping[str, bool]]) -> None:
-        """Take what tells, by name, which parts are up."""
-        self._parts = parts
+    def __init__(self, *resources: Resource) -> None:
+        """Take what there is."""
+        self._resources = resources
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request (ASGI `http`)."""
-        del receive
-        path: str = scope["path"].removeprefix("/_gateway")
-        if path != "/health":
-            await _answer(send, 404, {"message": "Not Found", "pages": ["/_gateway/health"]})
-        elif scope["method"] not in {"GET", "HEAD"}:
-            await _answer(send, 405, {"message": "Method Not Allowed"}, allow=b"GET, HEAD")
-        else:
-            parts = self._parts()
-            is_up = all(parts.values())
-            body = {"status": "up" if is_up else "down", "parts": dict(parts)}
-            await _answer(send, 200 if is_up else 503, body)
+        try:
+            status, content = 200, await self._answer(scope, receive)
+        except ClientGone:
+            return
+        except Refusal as refusal:
+            status, content = refusal.status, refusal.content
+        body = orjson.dumps(content)
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(body)).encode()),
+            (b"cache-control", b"no-store"),
+        ]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    async def _answer(self, scope: Scope, receive: Receive) -> object:
+        path: str = scope["path"].removeprefix(_PREFIX)
+        method: str = scope["method"].replace("HEAD", "GET")
+        for resource in self._resources:
+            match = resource.match(path)
+            if match is None:
+                continue
+            handler = resource.methods.get(method)
+            if handler is None:
+                problem = f"{method} is not a method of {_PREFIX}{resource.path}"
+                raise Refusal(problem, status=405, allowed=resource.methods)
+            return await handler(await _read(scope, receive), match.groups())
+        pages = [f"{_PREFIX}{resource.path}" for resource in self._resources]
+        raise Refusal(f"there is no {scope['path']}", status=404, allowed=pages)
 
 
-async def _answer(
-    send: Send, status: int, content: Mapping[str, Any], *, allow: bytes | None = None
-) -> None:
-    body = orjson.dumps(content)
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", str(len(body)).encode()),
-        (b"cache-control", b"no-store"),
-    ]
-    if allow is not None:
-        headers.append((b"allow", allow))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+async def _read(scope: Scope, receive: Receive) -> object:
+    """Return the decoded body, None if there is none."""
+    length = next((value for name, value in scope["headers"] if name == b"content-length"), None)
+    try:
+        body = await read_body(length and length.decode(), receive, _MAX_BODY_BYTES)
+    except BodyTooLarge as error:
+        raise Refusal(f"a body has at most {_MAX_BODY_BYTES} bytes", status=413) from error
+    if not body:
+        return None
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise Refusal(f"the body is not JSON: {error}") from error

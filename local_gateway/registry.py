@@ -46,6 +46,11 @@ class OpenConnection(Protocol):
         """The client's `User-Agent`, None if it sent none."""
         ...
 
+    @property
+    def buffered_bytes(self) -> int:
+        """How many bytes wait for the client to read."""
+        ...
+
     def post(self, data: bytes) -> bool:
         """Send UTF-8 text as one message; False, and nothing sent, if the buffer is full."""
         ...

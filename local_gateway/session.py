@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 
 from local_gateway import clock, limits
 from local_gateway.answer import TOO_MANY_REQUESTS, refuse
-from local_gateway.calls import ConnectCall, MessageCall
+from local_gateway.calls import ConnectCall
 from local_gateway.connection import Connection
+from local_gateway.deadlines import Alarm, Deadlines, Wheel
 from local_gateway.deployment import Deployment
 from local_gateway.event import Caller, Handshake, Request, write_identity
 from local_gateway.handshake import Accepted, Refused, decide, explain_subprotocol
-from local_gateway.integration import IntegrationError, IntegrationTimeout, NotInvocable
+from local_gateway.integration import IntegrationError, NotInvocable
 from local_gateway.routing import CONNECT
 from local_gateway.upgrade import UPGRADE
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from local_gateway import api as model
+    from local_gateway.calls import TimedCall
     from local_gateway.integration import Call, FunctionRunner, ProxyResponse, Target
     from local_gateway.limits import TokenBucket
     from local_gateway.registry import Registry
@@ -34,8 +36,11 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+SLOT_SECONDS = 1.0
+"""How much later than its time a connection may be closed, if that is not much of the timeout."""
+VIRTUAL_SLOT_SECONDS = 0.001
+"""The same where time moves only when told: one expects to the millisecond what it brings."""
 _SLOTS_PER_TIMEOUT = 8
-_MAX_SLOT_SECONDS = 1.0
 _CLOSE_SECONDS = 2.0
 
 
@@ -54,6 +59,7 @@ class WebSocketFront:
         *,
         idle_timeout_seconds: float = limits.IDLE_TIMEOUT_SECONDS,
         max_duration_seconds: float = limits.MAX_DURATION_SECONDS,
+        slot_seconds: float = SLOT_SECONDS,
         connect_rate: TokenBucket | None = None,
         account_rate: TokenBucket | None = None,
         why: Callable[[str], None] = _say_nothing,
@@ -66,6 +72,7 @@ class WebSocketFront:
             registry: Where pushes find the open connections.
             idle_timeout_seconds: Without traffic a connection is closed after this.
             max_duration_seconds: However busy, a connection is closed after this.
+            slot_seconds: How much later than its time a connection may be closed.
             connect_rate: Handshakes beyond it are refused with 429; None is unlimited.
             account_rate: Handshakes and messages beyond it are throttled; None is unlimited. The
                 management API shares the quota, so it gets the same bucket.
@@ -82,12 +89,9 @@ class WebSocketFront:
         self.why = why
         self._connect_rate = connect_rate
         shortest = min(idle_timeout_seconds, max_duration_seconds)
-        slot_seconds = min(_MAX_SLOT_SECONDS, shortest / _SLOTS_PER_TIMEOUT)
-        self.wheel = clock.Wheel["Connection"](slot_seconds)
-        self._watch = clock.Alarm(self.wheel, Connection.check_time)
-        self._timeouts: dict[
-            int, tuple[clock.Deadlines[MessageCall], clock.Alarm[MessageCall]]
-        ] = {}
+        self.wheel = Wheel["Connection"](min(slot_seconds, shortest / _SLOTS_PER_TIMEOUT))
+        self._watch = Alarm(self.wheel, Connection.check_time)
+        self._timeouts: dict[int, tuple[Deadlines[TimedCall], Alarm[TimedCall]]] = {}
         self._running: set[Call] = set()
         self._all_ended = asyncio.Event()
         self._said: set[str] = set()
@@ -173,11 +177,13 @@ class WebSocketFront:
 
     async def _wait(self, call: ConnectCall, timeout_ms: int) -> ProxyResponse:
         """Return the answer if it is in time; a function that is late goes on running."""
+        deadlines, alarm = self._timeouts_after(timeout_ms)
+        deadlines.add(call, clock.monotonic())
+        alarm.arm()
         try:
-            async with asyncio.timeout(timeout_ms / 1000):
-                return await call.outcome
-        except TimeoutError as error:
-            raise IntegrationTimeout(f"no answer in {timeout_ms} ms") from error
+            return await call.outcome
+        finally:
+            deadlines.discard(call)
 
     # For the connections
 
@@ -203,14 +209,12 @@ class WebSocketFront:
         self._watch.arm()
         return slot
 
-    def _timeouts_after(
-        self, timeout_ms: int
-    ) -> tuple[clock.Deadlines[MessageCall], clock.Alarm[MessageCall]]:
-        """Return the deadlines of the messages with this timeout, and what watches them."""
+    def _timeouts_after(self, timeout_ms: int) -> tuple[Deadlines[TimedCall], Alarm[TimedCall]]:
+        """Return the deadlines of the calls with this timeout, and what watches them."""
         pair = self._timeouts.get(timeout_ms)
         if pair is None:
-            deadlines = clock.Deadlines["MessageCall"](timeout_ms / 1000)
-            alarm = clock.Alarm(deadlines, MessageCall.time_out)
+            deadlines = Deadlines["TimedCall"](timeout_ms / 1000)
+            alarm = Alarm(deadlines, _time_out)
             pair = self._timeouts[timeout_ms] = (deadlines, alarm)
         return pair
 
@@ -223,6 +227,10 @@ class WebSocketFront:
     def _explain(self, line: str | None) -> None:
         if line is not None:
             self.why(line)
+
+
+def _time_out(late: TimedCall) -> None:
+    late.time_out()
 
 
 def _user_agent(handshake: Handshake) -> str | None:

@@ -40,77 +40,77 @@ def _reason(name: str, clause: str, text: str) -> Reason:
 
 ONE_WAY_BODY = _reason(
     "one-way-body",
-    "REPLY-1",
+    "REPLY-2",
     "the function returns a body, and the route has no AWS::ApiGatewayV2::RouteResponse: nothing "
     "is sent to the client",
 )
 POST_DURING_CONNECT = _reason(
     "post-during-connect",
-    "MANAGE-1",
+    "CONNECT-20",
     "{connection_id} is used while its $connect runs: 410, since the connection is established "
     "only when $connect has returned",
 )
 POST_TO_GONE = _reason(
     "post-to-gone",
-    "MANAGE-1",
+    "MANAGE-9",
     "a call for {connection_id}, which closed {ago:.1f} s ago: 410",
 )
 POST_NOT_UTF8 = _reason(
     "post-not-utf8",
-    "MANAGE-1",
+    "MANAGE-17",
     "a post to {connection_id} is not UTF-8: sent as text with replacement characters",
 )
 TOO_BIG = _reason(
     "too-big",
-    "LIMIT-1",
+    "LIMIT-2",
     "{connection_id} was closed with 1009: {what}",
 )
 REPLY_TOO_BIG = _reason(
     "reply-too-big",
-    "LIMIT-1",
+    "REPLY-10",
     "the function returns a body of {length} bytes, more than the 131,072 of a message: the client "
     "gets an error frame",
 )
 SUBPROTOCOL_NOT_RETURNED = _reason(
     "subprotocol-not-returned",
-    "SUBPROTOCOL-1",
+    "SUBPROTOCOL-2",
     "the client offers {offered}, $connect returns no sec-websocket-protocol: browsers then close",
 )
 SUBPROTOCOL_NOT_OFFERED = _reason(
     "subprotocol-not-offered",
-    "SUBPROTOCOL-1",
+    "SUBPROTOCOL-5",
     "$connect returns sec-websocket-protocol: {subprotocol}, which the client did not offer: it "
     "closes the connection",
 )
 CONNECT_FAILED = _reason(
     "connect-failed",
-    "CONNECT-1",
+    "CONNECT-8",
     "the handshake is answered with {status}: {problem}",
 )
 MALFORMED_RESPONSE = _reason(
     "malformed-response",
-    "REPLY-1",
+    "FRAME-4",
     "{problem}: the client gets Internal server error",
 )
 NOT_INVOCABLE = _reason(
     "not-invocable",
-    "REPLY-1",
+    "FRAME-5",
     "{problem}: the client gets Internal server error",
 )
 INTEGRATION_TIMEOUT = _reason(
     "integration-timeout",
-    "LIMIT-1",
+    "FRAME-6",
     "the function takes longer than the {timeout_ms} ms that the integration waits: the client "
     "gets Endpoint request timed out, and what the function returns later goes nowhere",
 )
 FUNCTION_TIMEOUT = _reason(
     "function-timeout",
-    "REPLY-1",
+    "FRAME-3",
     "the function reached its own Timeout and was ended: the client gets Internal server error",
 )
 ROUTE_WITHOUT_INTEGRATION = _reason(
     "route-without-integration",
-    "ROUTE-1",
+    "ROUTE-18",
     "a message chose this route, which has no integration: it is dropped without a word",
 )
 PYTHON_DIFFERS = _reason(
@@ -125,14 +125,19 @@ BLOCKED_PORT = _reason(
 )
 DEPLOYMENT_MISSES_ROUTE = _reason(
     "deployment-misses-route",
-    "DEPLOY-1",
+    "DEPLOY-2",
     "the deployment does not depend on {routes}: AWS may take its snapshot before they are there",
 )
 TIME_ADVANCED = _reason(
     "time-advanced",
-    "TIME-1",
+    "TIME-7",
     "time was advanced, and functions have the machine's clock: what they compute from it, such "
     "as an expiry, has not moved",
+)
+TIME_DID_NOT_WAIT = _reason(
+    "time-did-not-wait",
+    "TIME-4",
+    "what was set going runs for more than {seconds:.0f} s of the machine's time: time moves on",
 )
 
 

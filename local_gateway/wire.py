@@ -123,6 +123,11 @@ class Wire(asyncio.Protocol):
 
     # What the session does
 
+    @property
+    def buffered_bytes(self) -> int:
+        """How many bytes wait for the client to read."""
+        return self._transport.get_write_buffer_size()
+
     def write_text(self, data: bytes) -> None:
         """Send UTF-8 text as one message, in frames of at most 32 KB; after a close, nothing."""
         if self._is_closing:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from typing import TYPE_CHECKING
 
@@ -104,8 +105,10 @@ class HttpApiFront:
         task = asyncio.create_task(self._functions.invoke(integration.function, event))
         self._running.add(task)
         task.add_done_callback(self._finished)
-        done, _ = await asyncio.wait({task}, timeout=integration.timeout_ms / 1000)
-        if not done:
+        with contextlib.suppress(TimeoutError):
+            async with clock.timeout(integration.timeout_ms / 1000):
+                await asyncio.wait({task})
+        if not task.done():
             _logger.warning("%s took longer than its integration waits", integration.function)
             return SERVICE_UNAVAILABLE
         if (

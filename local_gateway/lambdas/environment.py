@@ -99,13 +99,24 @@ class Invocation:
         self.payload = payload
         self.client_context = client_context
         self.waits_since = 0.0
-        """When it began to wait for an environment, on the monotonic clock."""
+        """When it began to wait for an environment, on the machine's clock."""
         self._settle: Callable[[InvokeResult | InvocationRefused], None] | None = settle
 
     @property
     def is_settled(self) -> bool:
         """Return whether the caller has been told, or has given up."""
         return self._settle is None
+
+    def watch(self, hear: Callable[[InvokeResult | InvocationRefused], None]) -> None:
+        """Tell somebody else what the caller is told, after the caller."""
+        settle = self._settle
+        if settle is not None:
+
+            def tell_both(result: InvokeResult | InvocationRefused) -> None:
+                settle(result)
+                hear(result)
+
+            self._settle = tell_both
 
     def abandon(self) -> None:
         """Learn that the caller waits no longer."""
@@ -134,7 +145,7 @@ class Owner(Protocol):
     """Who is told what becomes of an environment, on the event loop."""
 
     def is_busy(self, environment: Environment, since: float) -> None:
-        """Call `time_out` once the function's timeout has passed since `since` (monotonic)."""
+        """Call `time_out` once the function's timeout has passed since `since` (`machine`)."""
         ...
 
     def is_done(self, environment: Environment) -> None:
@@ -187,8 +198,8 @@ class Environment:
         self._begun = 0.0
         self.runs = 0
         """How many events it was given."""
-        self.started = clock.monotonic()
-        """When it was spawned, on the monotonic clock."""
+        self.started = clock.machine()
+        """When it was spawned, on the machine's clock."""
         sock, self._process, self._output = self._spawn(blueprint)
         self._channel = Channel(sock, on_answer=self._answered, on_lost=self._process.kill)
         self._loop.add_reader(self._output, self._printed)
@@ -205,11 +216,16 @@ class Environment:
         """Return whether the handler is loaded and the process has not been given up."""
         return self._phase in {Phase.IDLE, Phase.BUSY}
 
+    @property
+    def invocation(self) -> Invocation | None:
+        """Return the event that is being handled, None if there is none."""
+        return self._invocation
+
     def run(self, invocation: Invocation) -> bool:
         """Send an event to an idle environment; False if the process is no longer there."""
         payload, context = invocation.payload, invocation.client_context
         request_id, trace_id = invocation.request_id.encode(), invocation.trace_id.encode()
-        deadline = clock.now_ms() + self._timeout_seconds * 1000
+        deadline = clock.machine_ms() + self._timeout_seconds * 1000
         head = EVENT.pack(len(payload), deadline, len(request_id), len(trace_id), len(context))
         if not self._channel.send(b"".join((head, request_id, trace_id, context, payload))):
             self._phase = Phase.GONE
@@ -218,7 +234,7 @@ class Environment:
         self._invocation = invocation
         self.runs += 1
         self._output.begin(invocation.request_id)
-        self._begun = clock.monotonic()
+        self._begun = clock.machine()
         self._owner.is_busy(self, self._begun)
         return True
 
@@ -293,7 +309,7 @@ class Environment:
         if invocation is None:
             return None
         self._owner.is_done(self)
-        duration_ms = (clock.monotonic() - self._begun) * 1000
+        duration_ms = (clock.machine() - self._begun) * 1000
         tail, is_cold = self._output.end(), self.runs == 1
         return invocation, InvokeResult(
             payload, error, invocation.request_id, tail, duration_ms, is_cold

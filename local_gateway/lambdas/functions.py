@@ -12,7 +12,8 @@ import asyncio
 import contextlib
 import logging
 import os
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from local_gateway import clock, ids
 from local_gateway.lambdas.environment import INIT_SECONDS, Blueprint, Invocation
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from local_gateway.api import Application, Function
+
+Submit: TypeAlias = "Callable[[Invocation], None]"
+"""Sees to it that an event is handled."""
+Layer: TypeAlias = "Callable[[str, Submit, Invocation], None]"
+"""Takes a function's logical id, what is behind this layer, and an event to pass on, or not."""
 
 _log = logging.getLogger(__name__)
 
@@ -63,6 +69,9 @@ class Functions:
         self._max_concurrency = max_concurrency
         self._write_log = write_log
         self._pools: dict[str, Pool] = {}
+        self._layers: list[Layer] = []
+        self._submits: dict[str, Submit] = {}
+        self._ends: dict[Invocation, asyncio.Future[None]] = {}
         self._lifeline: tuple[int, int] | None = None
 
     @property
@@ -78,6 +87,7 @@ class Functions:
             for logical_id, function in self._application.functions.items()
             if is_supported(function)
         }
+        self._stack()
         note = interpreter_note(self._application)
         if note is not None:
             self._write_log(f"why: {note}")
@@ -128,11 +138,12 @@ class Functions:
             else:
                 result.set_result(settled)
 
-        invocation, pool = self._begin(function, payload, settle, request_id, client_context)
+        invocation = self._begin(function, payload, settle, request_id, client_context)
         try:
             return await result
         except asyncio.CancelledError:
             invocation.abandon()
+            pool = self._pools.get(function)
             if pool is not None:
                 pool.withdraw(invocation)
             raise
@@ -159,7 +170,7 @@ class Functions:
         settle: Callable[[InvokeResult | InvocationRefused], None],
         request_id: str | None,
         client_context: str | None,
-    ) -> tuple[Invocation, Pool | None]:
+    ) -> Invocation:
         invocation = Invocation(
             request_id or ids.new_request_id(),
             ids.new_trace_id(clock.now_ms()) + _UNSAMPLED,
@@ -167,12 +178,36 @@ class Functions:
             client_context.encode() if client_context else b"",
             settle,
         )
-        pool = self._pools.get(function)
-        if pool is None:
+        submit = self._submits.get(function)
+        if submit is None:
             invocation.settle(self._refusal(function))
         else:
-            pool.submit(invocation)
-        return invocation, pool
+            submit(invocation)
+        return invocation
+
+    def interpose(self, layer: Layer) -> Callable[[], None]:
+        """Let `layer` handle every event before its pool does; return what takes it away again.
+
+        Without a layer an event goes to its pool directly.
+        """
+        self._layers.append(layer)
+        self._stack()
+
+        def remove() -> None:
+            self._layers.remove(layer)
+            self._stack()
+
+        return remove
+
+    def running(self) -> set[asyncio.Future[None]]:
+        """Return what is done when each of the events has been handled that somebody waits for."""
+        loop = asyncio.get_running_loop()
+        for pool in self._pools.values():
+            for invocation in pool.in_flight():
+                if invocation not in self._ends:
+                    self._ends[invocation] = loop.create_future()
+                    invocation.watch(partial(self._ended, invocation))
+        return set(self._ends.values())
 
     def recycle(self, function: str) -> None:
         """Drop the environments of a function once they are idle; its next event gets a new one."""
@@ -183,6 +218,7 @@ class Functions:
     async def stop(self) -> None:
         """Kill every process and refuse every caller that waits; may be called twice."""
         pools, self._pools = self._pools, {}
+        self._stack()
         for pool in pools.values():
             pool.stop()
         try:
@@ -196,6 +232,19 @@ class Functions:
             for fd in lifeline or ():
                 with contextlib.suppress(OSError):
                     os.close(fd)
+
+    def _stack(self) -> None:
+        """Put the layers before the pools, the last one foremost."""
+        submits: dict[str, Submit] = {name: pool.submit for name, pool in self._pools.items()}
+        for layer in self._layers:
+            submits = {name: partial(layer, name, submit) for name, submit in submits.items()}
+        self._submits = submits
+
+    def _ended(self, invocation: Invocation, result: object) -> None:
+        del result
+        end = self._ends.pop(invocation)
+        if not end.done():
+            end.set_result(None)
 
     def _pool(self, function: Function, lifeline: int) -> Pool:
         width = max(map(len, self._application.functions))

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Final
 import orjson
 
 from local_gateway import clock
+from local_gateway.deadlines import Deadlines, MachineAlarm
 from local_gateway.lambdas.environment import Blueprint, Environment, Invocation
 
 if TYPE_CHECKING:
@@ -50,10 +51,8 @@ class Pool:
         self._waiting: OrderedDict[Invocation, None] = OrderedDict()
         self._prewarmed: dict[Environment, asyncio.Future[bytes | None]] = {}
         self._growth: asyncio.TimerHandle | None = None
-        self._deadlines: clock.Deadlines[Environment] = clock.Deadlines(
-            blueprint.function.timeout_seconds
-        )
-        self._alarm = clock.Alarm(self._deadlines, Environment.time_out)
+        self._deadlines: Deadlines[Environment] = Deadlines(blueprint.function.timeout_seconds)
+        self._alarm = MachineAlarm(self._deadlines, Environment.time_out)
         self._is_stopping = False
         self._emptied = asyncio.Event()
 
@@ -61,6 +60,11 @@ class Pool:
     def process_ids(self) -> list[int]:
         """Return the processes that have not ended, in no order."""
         return [environment.pid for environment in self._all]
+
+    def in_flight(self) -> list[Invocation]:
+        """Return the events that wait or are being handled, and that somebody waits for."""
+        handled = [each.invocation for each in self._all if each.invocation is not None]
+        return [each for each in (*self._waiting, *handled) if not each.is_settled]
 
     def submit(self, invocation: Invocation) -> None:
         """Give an event to an environment, now or as soon as there is one.
@@ -76,7 +80,7 @@ class Pool:
         while self._idle:
             if self._idle.pop().run(invocation):
                 return
-        invocation.waits_since = clock.monotonic()
+        invocation.waits_since = clock.machine()
         self._waiting[invocation] = None
         self._grow()
 
@@ -187,7 +191,7 @@ class Pool:
         """Start an environment if the queue is worth one; else look again when it may be."""
         if not self._waiting or len(self._all) >= self._limit:
             return  # `submit` and `is_gone` call again
-        now, first = clock.monotonic(), next(iter(self._waiting))
+        now, first = clock.machine(), next(iter(self._waiting))
         due = first.waits_since
         if len(self._all) >= CORES:
             expires_at = self._deadlines.next_due()  # of the event that has been handled longest

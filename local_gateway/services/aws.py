@@ -12,10 +12,12 @@ import logging
 import socket
 import subprocess
 import sys
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from local_gateway import clock
 from local_gateway.errors import StartError, TemplateError
 from local_gateway.services.errors import CallRejected, ServiceGone
 
@@ -48,6 +50,8 @@ class Services:
         self._client: ServiceClient | None = None
         self._callbacks: dict[str, list[Callable[[int], None]]] = {}
         self._port = 0
+        self._words: asyncio.StreamWriter | None = None
+        self._unheard: deque[asyncio.Future[None]] = deque()
 
     @property
     def url(self) -> str:
@@ -81,6 +85,17 @@ class Services:
         """
         self._callbacks.setdefault(queue_name, []).append(callback)
 
+    async def tell_time(self) -> None:
+        """Let the child follow the emulated time.
+
+        When this returns, `on_sent` has said all that was sent before it was called.
+        """
+        if self._words is not None:
+            heard: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._unheard.append(heard)
+            self._words.write(f"{_time()}\n".encode())
+            await heard
+
     def launch(self) -> None:
         """Start the child and return at once; a second call does nothing."""
         if self._process is not None:
@@ -93,6 +108,7 @@ class Services:
                 "pipe": theirs.fileno(),
                 "account_id": self._identity.account_id,
                 "region": self._identity.region,
+                "time": _time(),
             }
             module = "local_gateway.services.moto_server"
             # -P: a file of the user's named like a library must not be imported instead of it.
@@ -169,17 +185,25 @@ class Services:
         pipe = self._pipe
         if pipe is None:
             return
-        reader, writer = await asyncio.open_unix_connection(sock=pipe.dup())
+        reader, self._words = await asyncio.open_unix_connection(sock=pipe.dup())
         try:
             async for line in reader:
                 self._hear(line.decode().split())
         finally:
-            writer.close()
+            self._words.close()
+            self._words = None
+            while self._unheard:
+                self._unheard.popleft().cancel()
         _logger.error("the embedded SQS and DynamoDB ended; queues and tables are gone")
 
     def _hear(self, words: list[str]) -> None:
         if words == ["ready"]:
             self._ready.set()
+            return
+        if words == ["heard"]:
+            heard = self._unheard.popleft()
+            if not heard.done():
+                heard.set_result(None)
             return
         queue_name, due_ms = words
         for callback in self._callbacks.get(queue_name, ()):
@@ -227,6 +251,11 @@ class Services:
             ) from error
         except ServiceGone as error:
             raise StartError(str(error)) from error
+
+
+def _time() -> str:
+    """Return the emulated time as the child's program reads it."""
+    return " ".join(map(repr, clock.state()))
 
 
 def generations(queues: Iterable[Queue]) -> list[list[Queue]]:

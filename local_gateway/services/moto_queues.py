@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, cast
 
 from moto.core.common_models import BaseModel
-from moto.core.utils import camelcase_to_underscores, unix_time, unix_time_millis
+from moto.core.utils import camelcase_to_underscores
 from moto.sqs import models
 from moto.sqs.exceptions import ReceiptHandleIsInvalid
 
@@ -79,9 +79,9 @@ class LocalQueue(models.Queue):
             raise ReceiptHandleIsInvalid
 
     def _receivable(self) -> Iterator[models.Message]:
-        now = unix_time_millis()
+        now = clock.now_ms()
         for message in self._messages:
-            if message.visible_at < now and message.delayed_until <= now:
+            if message.visible_at <= now and message.delayed_until <= now:
                 yield message
 
 
@@ -147,7 +147,7 @@ def install(on_visible: OnVisible) -> Waits:
     def is_kept(self: models.SQSBackend, queue_name: str, message: models.Message) -> bool:
         queue: Any = self.get_queue(queue_name)
         sent_at: Any = message.sent_timestamp
-        return queue.message_retention_period + sent_at / 1000 > unix_time()
+        return queue.message_retention_period * 1000 + sent_at > clock.now_ms()
 
     LocalQueue.on_visible = staticmethod(on_visible)
     backend: Any = models.SQSBackend
@@ -156,10 +156,23 @@ def install(on_visible: OnVisible) -> Waits:
     backend.is_message_valid_based_on_retention_period = is_kept
     module: Any = models
     module.Queue = LocalQueue
+    # Its time is ours, which can be moved.
+    module.unix_time_millis = clock.now_ms
+    module.unix_time = _unix_time
+    module.Message.visible = property(_is_visible)
     # moto remembers every instance of every model for a page of its own, and so frees none.
     model: Any = BaseModel
     model.__new__ = _new
     return waits
+
+
+def _unix_time() -> float:
+    return clock.now_ms() / 1000
+
+
+def _is_visible(message: models.Message) -> bool:
+    """Tell whether a message's time has come; moto's would in the millisecond after."""
+    return message.visible_at <= clock.now_ms()
 
 
 def _new(cls: type[BaseModel], *_: object, **__: object) -> BaseModel:

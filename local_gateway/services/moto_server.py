@@ -2,8 +2,11 @@
 
 `python -m local_gateway.services.moto_server OPTIONS` with OPTIONS as JSON: `listen`, the number of
 an open listening socket; `pipe`, the number of a socket whose other end the emulator holds;
-`account_id` and `region`. Lines go out on the pipe: `ready` once, then `QUEUE DUE_MS` for each
-message that is or will be there to receive. End of file on the pipe ends the process.
+`account_id`, `region`, and `time`, the state of the clock as `PACE OFFSET OFFSET_MS`.
+
+Lines go out on the pipe: `ready` once, then `QUEUE DUE_MS` for each message that is or will be
+there to receive. A line that comes in is another state of the clock, and is answered `heard`,
+behind all that was to be said before. End of file ends the process.
 
 One event loop in one thread serves everything, and moto is called on it: moto isn't safe with
 threads, and a lock around it would serve one request at a time just the same. Requests go to moto's
@@ -34,7 +37,7 @@ from local_gateway import clock
 from local_gateway.services import moto_queues
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, MutableMapping
+    from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 
     Scope = MutableMapping[str, Any]
     Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -77,7 +80,7 @@ class MotoApp:
             seconds = self._waits.take()
             if not seconds or b'"Messages"' in answer[2] or b"<Message>" in answer[2]:
                 return answer
-            now = clock.monotonic()
+            now = clock.machine()
             deadline = now + seconds if deadline is None else deadline
             if now >= deadline:
                 return answer
@@ -206,9 +209,24 @@ async def _serve(listening: socket.socket, pipe: socket.socket, region: str) -> 
     loop = asyncio.get_running_loop()
     await loop.sock_sendall(pipe, b"ready\n")
     with contextlib.suppress(ConnectionError):
-        while await loop.sock_recv(pipe, 4096):
-            pass
+        await _hear_time(pipe)
     server.cancel()
+
+
+async def _hear_time(pipe: socket.socket) -> None:
+    """Follow the emulator's time until the pipe ends."""
+    loop = asyncio.get_running_loop()
+    rest = b""
+    while data := await loop.sock_recv(pipe, 4096):
+        *lines, rest = (rest + data).split(b"\n")
+        for line in lines:
+            _follow(line.decode().split())
+            await loop.sock_sendall(pipe, b"heard\n")
+
+
+def _follow(words: Sequence[str]) -> None:
+    pace, offset, offset_ms = words
+    clock.follow(clock.State(int(pace), float(offset), int(offset_ms)))
 
 
 def main() -> None:
@@ -219,6 +237,7 @@ def main() -> None:
         del environ[name]  # a profile or an endpoint of the user's is not meant for moto
     environ["AWS_CONFIG_FILE"] = environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
     environ["MOTO_ACCOUNT_ID"] = options["account_id"]
+    _follow(options["time"].split())
     listening = socket.socket(fileno=options["listen"])
     pipe = socket.socket(fileno=options["pipe"])
     with contextlib.suppress(asyncio.CancelledError):

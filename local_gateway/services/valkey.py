@@ -118,8 +118,8 @@ class EmbeddedValkey:
         )
 
     def _answers(self) -> bool:
-        deadline = clock.monotonic() + _START_TIMEOUT_SECONDS
-        while self.is_running and clock.monotonic() < deadline:
+        deadline = clock.machine() + _START_TIMEOUT_SECONDS
+        while self.is_running and clock.machine() < deadline:
             if _is_ponged(self._port):
                 return True
             time.sleep(0.002)

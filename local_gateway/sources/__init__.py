@@ -1,6 +1,6 @@
 """What invokes functions without a client: queues and schedules.
 
-`Sources` runs one poller per mapping of a queue (`sqs`) and one clock per schedule (`schedule`).
+`Sources` runs one poller per mapping of a queue (`sqs`) and one timer per schedule (`schedule`).
 Schedules invoke as Lambda's asynchronous invocations do (`asynchronous`).
 """
 
@@ -44,10 +44,10 @@ class Sources:
         self._services = services
         self._asynchronous = AsynchronousInvoker(functions)
         self._pollers: list[QueuePoller] = []
-        self._schedulers: list[asyncio.Task[None]] = []
+        self._schedulers: list[Scheduler] = []
 
     async def start(self) -> None:
-        """Start to poll, once the queues are there, and the clocks: `rate(…)` counts from now."""
+        """Start to poll, once the queues are there, and the timers: `rate(…)` counts from now."""
         application = self._application
         for mapping in application.queue_mappings:
             if mapping.is_enabled:
@@ -65,14 +65,20 @@ class Sources:
         for schedule in application.schedules:
             if schedule.is_enabled:
                 scheduler = Scheduler(schedule, application.identity, self._asynchronous)
-                task = asyncio.create_task(scheduler.run(), name=f"schedule {schedule.name}")
-                self._schedulers.append(task)
+                self._schedulers.append(scheduler)
+                scheduler.start()
+
+    def running(self) -> set[asyncio.Future[None]]:
+        """Return what works, or is about to: each is done when its part has come to rest."""
+        running: set[asyncio.Future[None]] = set(self._asynchronous.running)
+        for poller in self._pollers:
+            running |= poller.running()
+        return running
 
     async def stop(self) -> None:
         """Take no more messages and fire no more; let running batches finish, for a short while."""
-        for task in self._schedulers:
-            task.cancel()
-        await asyncio.gather(*self._schedulers, return_exceptions=True)
+        for scheduler in self._schedulers:
+            scheduler.stop()
         await self._asynchronous.stop()
         await asyncio.gather(*(poller.stop(STOP_GRACE_SECONDS) for poller in self._pollers))
         self._schedulers.clear()

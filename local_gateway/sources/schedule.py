@@ -1,13 +1,13 @@
-"""Rules and schedules that fire on the real clock.
+"""Rules and schedules, which fire in the emulated time.
 
 Each fires at its due time, however late the one before was: due times are computed from due times,
-so nothing drifts. Those missed while the machine slept are skipped, except for one. EventBridge
-invokes asynchronously, so a function that fails is tried again by `AsynchronousInvoker`.
+so nothing drifts. Those missed while the machine slept are skipped, except for one; those that an
+advance of the clock passes are not: each fires at its moment. EventBridge invokes asynchronously,
+so a function that fails is tried again by `AsynchronousInvoker`.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -18,49 +18,42 @@ from local_gateway import clock, ids
 from local_gateway.sources.expression import parse
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from local_gateway.api import Identity, Schedule
     from local_gateway.sources.asynchronous import AsynchronousInvoker
 
 _logger = logging.getLogger(__name__)
 
-_LONGEST_SLEEP_SECONDS = 10.0
-"""A longer wait is cut up: a clock that was set, or a machine that slept, is noticed this late."""
-
 
 class Scheduler:
-    """Fires one schedule, from when it starts to run."""
+    """Fires one schedule, from `start` to `stop`, or until there is no next time."""
 
     def __init__(
-        self,
-        schedule: Schedule,
-        identity: Identity,
-        invoker: AsynchronousInvoker,
-        *,
-        now_ms: Callable[[], int] = clock.now_ms,
-        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        self, schedule: Schedule, identity: Identity, invoker: AsynchronousInvoker
     ) -> None:
-        """Take what to fire and how to invoke; `now_ms` and `sleep` are the clock."""
+        """Take what to fire and how to invoke."""
         self._schedule = schedule
+        self._expression = parse(schedule.expression, kind=schedule.kind)
         self._identity = identity
         self._invoker = invoker
-        self._now_ms = now_ms
-        self._sleep = sleep
+        self._timer: clock.Timer | None = None
 
-    async def run(self) -> None:
-        """Fire until it is cancelled, or there is no next time."""
-        expression = parse(self._schedule.expression, kind=self._schedule.kind)
-        started_ms = self._now_ms()
-        due_ms = expression.following(started_ms, started_ms)
-        while due_ms is not None:
-            await self._sleep_until(due_ms)
-            self._fire(due_ms)
-            due_ms = expression.following(due_ms, self._now_ms())
+    def start(self) -> None:
+        """Wait for the first time; `rate(…)` counts from now."""
+        self._wait_after(clock.now_ms())
 
-    async def _sleep_until(self, due_ms: int) -> None:
-        while (left_ms := due_ms - self._now_ms()) > 0:
-            await self._sleep(min(left_ms / 1000, _LONGEST_SLEEP_SECONDS))
+    def stop(self) -> None:
+        """Fire no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _wait_after(self, due_ms: int) -> None:
+        next_ms = self._expression.following(due_ms, max(due_ms, clock.now_ms()))
+        if next_ms is not None:
+            self._timer = clock.call_at_ms(next_ms, lambda: self._come(next_ms))
+
+    def _come(self, due_ms: int) -> None:
+        self._fire(due_ms)
+        self._wait_after(due_ms)
 
     def _fire(self, due_ms: int) -> None:
         schedule = self._schedule

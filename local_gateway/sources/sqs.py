@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import heapq
 import logging
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -23,7 +22,7 @@ from local_gateway.services.errors import ServiceError
 from local_gateway.sources.sqs_event import read_failures, write_events
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from local_gateway.api import Queue, QueueMapping
     from local_gateway.integration import Functions
@@ -41,8 +40,6 @@ _GROWTH_PER_SECOND = 5.0
 """300 more a minute while there is a backlog (same page)."""
 _LAST_CONCURRENCY = 1_000
 _DEFAULT_VISIBILITY_TIMEOUT = 30
-_TICK_MS = 2
-"""A message whose time comes in this millisecond can be received in the one after the next."""
 
 
 class QueueClient(Protocol):
@@ -60,7 +57,7 @@ class QueueClient(Protocol):
 class QueuePoller:
     """Runs one mapping."""
 
-    def __init__(  # noqa: PLR0913 — one for each thing it works with, and two for tests
+    def __init__(
         self,
         mapping: QueueMapping,
         queue: Queue,
@@ -68,7 +65,6 @@ class QueuePoller:
         client: QueueClient,
         functions: Functions,
         region: str,
-        now_ms: Callable[[], int] = clock.now_ms,
         poll_seconds: float = POLL_SECONDS,
     ) -> None:
         """Take the mapping, its queue, and what to receive from and invoke.
@@ -80,14 +76,14 @@ class QueuePoller:
         self._client = client
         self._functions = functions
         self._region = region
-        self._now_ms = now_ms
         self._poll_seconds = poll_seconds
         self._visibility_ms = visibility_timeout_seconds(queue) * 1000
         self._concurrency = Concurrency(mapping.maximum_concurrency)
         self._wake = asyncio.Event()
-        self._due: list[int] = []
+        self._rest: asyncio.Future[None] | None = None
         self._running: set[asyncio.Task[None]] = set()
         self._polling: asyncio.Task[None] | None = None
+        self._is_waiting = False
 
     def start(self) -> None:
         """Start to poll."""
@@ -98,6 +94,8 @@ class QueuePoller:
 
         The messages of a batch that was given up are still in the queue.
         """
+        if self._rest is not None:
+            self._rest.cancel()
         if self._polling is not None:
             self._polling.cancel()
             await asyncio.gather(self._polling, return_exceptions=True)
@@ -109,18 +107,25 @@ class QueuePoller:
 
     def expect(self, due_ms: int) -> None:
         """Look at the queue at `due_ms`, or now if that has passed: there is something then."""
-        if due_ms <= self._now_ms():
+        if due_ms <= clock.now_ms():
             self._wake.set()
-            return
-        heapq.heappush(self._due, due_ms + _TICK_MS)
-        if self._due[0] == due_ms + _TICK_MS:
-            self._wake.set()  # whoever waits must wait less
+        else:
+            clock.call_at_ms(due_ms, self._wake.set)
+
+    def running(self) -> set[asyncio.Future[None]]:
+        """Return what works, or is about to: batches, and the look at a queue."""
+        running: set[asyncio.Future[None]] = set(self._running)
+        if not self._is_waiting or self._wake.is_set():
+            if self._rest is None:
+                self._rest = asyncio.get_running_loop().create_future()
+            running.add(self._rest)
+        return running
 
     async def _poll(self) -> None:
         while True:
             if len(self._running) >= self._concurrency.limit:
                 await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
-                self._concurrency.grow(clock.monotonic())
+                self._concurrency.grow(clock.machine())
                 continue
             self._wake.clear()
             try:
@@ -147,34 +152,34 @@ class QueuePoller:
         if not messages or (not mapping.batching_window_seconds and len(messages) < _RECEIVE_COUNT):
             return messages
         closes_at = clock.monotonic() + mapping.batching_window_seconds
+        closing = clock.call_at(closes_at, self._wake.set)
         while len(messages) < mapping.batch_size:
             self._wake.clear()
             more = await self._receive(mapping.batch_size - len(messages))
             messages.extend(more)
             if not more:
-                left = closes_at - clock.monotonic()
-                if left <= 0:
+                if clock.monotonic() >= closes_at:
                     break
-                await self._wait(min(left, self._poll_seconds))
+                await self._wait(self._poll_seconds)
+        closing.cancel()
         return messages
 
     async def _receive(self, count: int) -> list[dict[str, Any]]:
         return await self._client.receive(self._queue.url, min(count, _RECEIVE_COUNT))
 
     async def _wait(self, seconds: float) -> None:
-        """Wait until a message is due, but no longer than `seconds`."""
-        now = self._now_ms()
-        while self._due and self._due[0] <= now:
-            heapq.heappop(self._due)
-            self._wake.set()
-        if self._due:
-            seconds = min(seconds, (self._due[0] - now) / 1000)
+        """Wait until there is something to look for, but no longer than `seconds`."""
+        self._is_waiting = True
+        if self._rest is not None and not self._wake.is_set():
+            self._rest.set_result(None)
+            self._rest = None
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._wake.wait()
+        self._is_waiting = False
 
     def _process(self, messages: list[Message]) -> None:
-        received_ms = self._now_ms()
+        received_ms = clock.now_ms()
         for event, batch in write_events(messages, self._queue.arn, self._region):
             task = asyncio.create_task(self._run(event, batch, received_ms))
             self._running.add(task)

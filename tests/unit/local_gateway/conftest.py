@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from local_gateway import clock
 from tests.fakes.gateway import Gateway
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
     StartGateway = Callable[..., Awaitable[Gateway]]
 
@@ -28,3 +29,18 @@ async def start_gateway() -> AsyncIterator[StartGateway]:
 @pytest.fixture
 async def gateway(start_gateway: StartGateway) -> Gateway:
     return await start_gateway()
+
+
+@pytest.fixture
+def running() -> Iterator[None]:
+    """Let a test move the emulated time, which is put back after it."""
+    state = clock.state()
+    yield
+    clock.follow(state)
+
+
+@pytest.fixture
+def still(running: None) -> None:
+    """Let the emulated time move only when the test says so."""
+    del running
+    clock.freeze()

@@ -31,6 +31,7 @@ class Connection:
     last_active_at = 1_643_136_605_003
     source_ip = "192.0.2.1"
     user_agent = None
+    buffered_bytes = 0
 
     def __init__(self) -> None:
         self.posted: list[bytes] = []

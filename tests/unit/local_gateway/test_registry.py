@@ -10,7 +10,7 @@ DEV, PROD = API.stages["dev"], API.stages["prod"]
 class Connection:
     api_id = API.api_id
     stage_name = "dev"
-    connected_at = last_active_at = 0
+    connected_at = last_active_at = buffered_bytes = 0
     source_ip = "192.0.2.40"
     user_agent = None
 

@@ -13,6 +13,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from local_gateway import clock
 from local_gateway.api import Application, Function, Identity
 from local_gateway.lambdas.invoke_api import (
     MAX_ASYNCHRONOUS_BYTES,
@@ -130,14 +131,10 @@ async def test_the_tail_of_the_log_comes_on_request() -> None:
     assert b64decode(answer["LogResult"]) == b"START\nEND\n"
 
 
+@pytest.mark.usefixtures("still")
 async def test_an_event_invocation_is_accepted_and_runs_alone() -> None:
     functions = RecordingFunctions(Sweep=[failed(), None])
-    delays: list[float] = []
-
-    async def sleep(seconds: float) -> None:
-        delays.append(seconds)
-
-    asynchronous = AsynchronousInvoker(functions, sleep=sleep)
+    asynchronous = AsynchronousInvoker(functions)
     api = InvokeApi(APPLICATION, functions, asynchronous=asynchronous)
     async with serving(api) as url, aiohttp.ClientSession() as session:
         async with session.post(
@@ -147,13 +144,14 @@ async def test_an_event_invocation_is_accepted_and_runs_alone() -> None:
         ) as response:
             status, body = response.status, await response.read()
             request_id = response.headers["x-amzn-RequestId"]
-        await asynchronous.join()
+        await asyncio.gather(*asynchronous.running)
+        await clock.advance(60)
+        await asyncio.gather(*asynchronous.running)
     await api.stop()
 
     assert (status, body) == (202, b"")
     assert functions.events["Sweep"] == [{"a": 1}, {"a": 1}]
     assert functions.request_ids == [request_id, request_id]
-    assert delays == [60.0]
 
 
 async def test_a_dry_run_runs_nothing() -> None:

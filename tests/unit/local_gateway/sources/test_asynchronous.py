@@ -4,59 +4,66 @@ import asyncio
 
 import pytest
 
+from local_gateway import clock
 from local_gateway.sources.asynchronous import AsynchronousInvoker
 from tests.fakes.invocations import RecordingFunctions, failed, refused
 
+pytestmark = pytest.mark.usefixtures("still")
 
-class RecordingSleep:
-    """A sleep that takes no time."""
 
-    def __init__(self) -> None:
-        self.seconds: list[float] = []
-
-    async def __call__(self, seconds: float) -> None:
-        self.seconds.append(seconds)
+async def rest(invoker: AsynchronousInvoker) -> None:
+    """Wait for the attempts that are being made."""
+    if invoker.running:
+        await asyncio.wait(invoker.running)
 
 
 async def test_a_success_is_final() -> None:
-    functions, sleep = RecordingFunctions(), RecordingSleep()
-    invoker = AsynchronousInvoker(functions, sleep=sleep)
+    functions = RecordingFunctions()
+    invoker = AsynchronousInvoker(functions)
 
     request_id = invoker.submit("Sweep", b"{}")
-    await invoker.join()
+    await rest(invoker)
+    await clock.advance(3600)
 
     assert functions.request_ids == [request_id]
-    assert sleep.seconds == []
+    assert not invoker.running
 
 
 @pytest.mark.parametrize("problem", [failed(), refused()])
 async def test_a_failure_is_retried_twice_under_the_same_request_id(
     problem: object, caplog: pytest.LogCaptureFixture
 ) -> None:
-    functions, sleep = RecordingFunctions(Sweep=[problem]), RecordingSleep()
-    invoker = AsynchronousInvoker(functions, sleep=sleep)
+    functions = RecordingFunctions(Sweep=[problem])
+    invoker = AsynchronousInvoker(functions)
+    began, tried = clock.now_ms(), list[int]()
+
+    async def settle() -> None:
+        await rest(invoker)
+        tried.extend([clock.now_ms() - began] * (len(functions.request_ids) - len(tried)))
 
     request_id = invoker.submit("Sweep", b'{"a":1}', request_id="given")
-    await invoker.join()
+    await settle()
+    await clock.advance(3600, settle=settle)
 
     assert request_id == "given"
     assert functions.request_ids == ["given"] * 3
     assert functions.events["Sweep"] == [{"a": 1}] * 3
-    assert sleep.seconds == [60.0, 120.0]
+    assert tried == [0, 60_000, 180_000]
     assert "event dropped" in caplog.messages[-1]
 
 
 async def test_a_retry_that_succeeds_is_the_last() -> None:
-    functions, sleep = RecordingFunctions(Sweep=[failed(), "done"]), RecordingSleep()
-    invoker = AsynchronousInvoker(functions, sleep=sleep)
+    functions = RecordingFunctions(Sweep=[failed(), "done"])
+    invoker = AsynchronousInvoker(functions)
 
     invoker.submit("Sweep", b"{}")
-    await invoker.join()
+    await rest(invoker)
+    await clock.advance(3600, settle=lambda: rest(invoker))
 
-    assert sleep.seconds == [60.0]
+    assert len(functions.request_ids) == 2
 
 
-async def test_stop_gives_up_what_waits() -> None:
+async def test_stop_gives_up_what_runs() -> None:
     functions = RecordingFunctions()
     functions.hold = asyncio.Event()
     invoker = AsynchronousInvoker(functions)
@@ -66,3 +73,15 @@ async def test_stop_gives_up_what_waits() -> None:
     await invoker.stop()
 
     assert functions.running == 0
+
+
+async def test_stop_gives_up_what_waits_for_a_retry() -> None:
+    functions = RecordingFunctions(Sweep=[failed()])
+    invoker = AsynchronousInvoker(functions)
+    invoker.submit("Sweep", b"{}")
+    await rest(invoker)
+
+    await invoker.stop()
+    await clock.advance(3600)
+
+    assert len(functions.request_ids) == 1

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from contextlib import suppress
 from typing import Any
 
 import pytest
 
+from local_gateway import clock
 from local_gateway.api import Identity, Schedule
 from local_gateway.sources.asynchronous import AsynchronousInvoker
 from local_gateway.sources.schedule import Scheduler, write_event
@@ -15,24 +15,12 @@ from tests.fakes.invocations import RecordingFunctions
 START_MS = 1_795_428_007_000  # 2026-11-23T10:00:07Z
 
 
-class VirtualClock:
-    """Time that passes when somebody sleeps: at once, and by exactly as much."""
-
-    def __init__(self, *, stop_at_ms: int) -> None:
-        self.now = START_MS
-        self.stop_at_ms = stop_at_ms
-        self.sleeps: list[float] = []
-        self.oversleep_ms = 0
-
-    def now_ms(self) -> int:
-        return self.now
-
-    async def sleep(self, seconds: float) -> None:
-        self.sleeps.append(seconds)
-        self.now += round(seconds * 1000) + self.oversleep_ms
-        await asyncio.sleep(0)
-        if self.now >= self.stop_at_ms:
-            raise asyncio.CancelledError
+@pytest.fixture(autouse=True)
+def at_start(still: None) -> None:
+    """Let a frozen time begin at `START_MS`."""
+    del still
+    frozen = clock.state()
+    clock.follow(frozen._replace(offset_ms=START_MS))
 
 
 def schedule(expression: str, **settings: Any) -> Schedule:  # noqa: ANN401 — fields of two types
@@ -41,71 +29,68 @@ def schedule(expression: str, **settings: Any) -> Schedule:  # noqa: ANN401 — 
     )
 
 
-async def run(scheduled: Schedule, clock: VirtualClock) -> list[str]:
-    """Run a schedule until the clock stops, and return the times of its events."""
+async def run(scheduled: Schedule, seconds: float) -> list[str]:
+    """Run a schedule for a while, and return the times of its events."""
     functions = RecordingFunctions()
     invoker = AsynchronousInvoker(functions)
-    scheduler = Scheduler(scheduled, Identity(), invoker, now_ms=clock.now_ms, sleep=clock.sleep)
-    with suppress(asyncio.CancelledError):
-        await scheduler.run()
-    await invoker.join()
+    scheduler = Scheduler(scheduled, Identity(), invoker)
+    scheduler.start()
+    await clock.advance(seconds)
+    scheduler.stop()
+    await asyncio.gather(*invoker.running)
     return [event["time"] for event in functions.events["Sweep"]]
 
 
 async def test_a_rate_fires_from_its_start_on() -> None:
-    clock = VirtualClock(stop_at_ms=START_MS + 200_000)
-
-    times = await run(schedule("rate(1 minute)"), clock)
+    times = await run(schedule("rate(1 minute)"), 200)
 
     assert times == ["2026-11-23T10:01:07Z", "2026-11-23T10:02:07Z", "2026-11-23T10:03:07Z"]
 
 
 async def test_cron_fires_at_the_minute() -> None:
-    clock = VirtualClock(stop_at_ms=START_MS + 150_000)
-
-    times = await run(schedule("cron(* * * * ? *)"), clock)
+    times = await run(schedule("cron(* * * * ? *)"), 150)
 
     assert times == ["2026-11-23T10:01:00Z", "2026-11-23T10:02:00Z"]
 
 
-async def test_lateness_does_not_add_up() -> None:
-    clock = VirtualClock(stop_at_ms=START_MS + 250_000)
-    clock.oversleep_ms = 900
+async def test_an_advance_fires_as_often_as_the_time_that_passes_has_it() -> None:
+    times = await run(schedule("rate(1 minute)"), 3 * 3600)
 
-    times = await run(schedule("rate(1 minute)"), clock)
-
-    assert times == [
-        "2026-11-23T10:01:07Z",
-        "2026-11-23T10:02:07Z",
-        "2026-11-23T10:03:07Z",
-        "2026-11-23T10:04:07Z",
-    ]
+    assert (len(times), times[-1]) == (180, "2026-11-23T13:00:07Z")
 
 
-async def test_a_long_sleep_fires_once_and_skips_the_rest() -> None:
-    clock = VirtualClock(stop_at_ms=START_MS + 700_000)
-    clock.oversleep_ms = 330_000  # a laptop that was closed for five and a half minutes
+async def test_a_machine_that_slept_fires_once_and_skips_the_rest() -> None:
+    functions = RecordingFunctions()
+    invoker = AsynchronousInvoker(functions)
+    scheduler = Scheduler(schedule("rate(1 minute)"), Identity(), invoker)
+    scheduler.start()
+    state = clock.state()
+    slept = state._replace(offset=state.offset + 330, offset_ms=state.offset_ms + 330_000)
 
-    times = await run(schedule("rate(1 minute)"), clock)
+    clock.follow(slept)  # a laptop that was closed for five and a half minutes
+    await clock.advance(60)
+    scheduler.stop()
+    await asyncio.gather(*invoker.running)
 
+    times = [event["time"] for event in functions.events["Sweep"]]
     assert times == ["2026-11-23T10:01:07Z", "2026-11-23T10:06:07Z"]
 
 
-async def test_a_long_wait_is_cut_up() -> None:
-    clock = VirtualClock(stop_at_ms=START_MS + 25_000)
+async def test_a_stopped_schedule_fires_no_more() -> None:
+    functions = RecordingFunctions()
+    scheduler = Scheduler(schedule("rate(1 minute)"), Identity(), AsynchronousInvoker(functions))
+    scheduler.start()
 
-    await run(schedule("rate(1 day)"), clock)
+    scheduler.stop()
+    await clock.advance(60)
 
-    assert clock.sleeps == [10.0, 10.0, 10.0]
+    assert functions.events == {}
 
 
 async def test_a_schedule_without_a_next_time_ends() -> None:
-    clock = VirtualClock(stop_at_ms=START_MS + 1_000_000)
-
-    times = await run(schedule("at(2026-11-23T10:00:30)", kind="scheduler"), clock)
+    times = await run(schedule("at(2026-11-23T10:00:30)", kind="scheduler"), 100)
 
     assert times == ["2026-11-23T10:00:30Z"]
-    assert clock.now < clock.stop_at_ms
 
 
 def test_the_event_of_a_rule() -> None:

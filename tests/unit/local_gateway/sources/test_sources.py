@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from local_gateway import clock
 from local_gateway.api import (
     Application,
     Function,
@@ -164,14 +165,9 @@ async def test_a_mapping_that_is_not_enabled_takes_nothing(services: Services) -
     assert functions.events["Work"] == []
 
 
+@pytest.mark.usefixtures("still")
 async def test_schedules_fire_and_stop(services: Services) -> None:
-    soon = Schedule(
-        logical_id="Soon",
-        name="soon",
-        expression="at(2999-01-01T00:00:00)",
-        function="Work",
-        kind="scheduler",
-    )
+    soon = Schedule(logical_id="Soon", name="soon", expression="rate(1 hour)", function="Work")
     off = Schedule(
         logical_id="Off",
         name="off",
@@ -179,16 +175,19 @@ async def test_schedules_fire_and_stop(services: Services) -> None:
         function="Work",
         is_enabled=False,
     )
-    sources = Sources(application(schedules=(soon, off)), RecordingFunctions(), services)
+    functions = RecordingFunctions()
+    sources = Sources(application(schedules=(soon, off)), functions, services)
 
     await sources.start()
-    names = {task.get_name() for task in asyncio.all_tasks()}
+    await clock.advance(3600)
+    await asyncio.wait(sources.running())
     await sources.stop()
+    await clock.advance(3600)
 
-    assert "schedule soon" in names
-    assert "schedule off" not in names
-    left = {task.get_name() for task in asyncio.all_tasks()}
-    assert "schedule soon" not in left
+    assert not sources.running()
+    assert [event["resources"] for event in functions.events["Work"]] == [
+        ["arn:aws:events:us-east-1:123456789012:rule/soon"]
+    ]
 
 
 async def test_a_function_that_may_outlast_the_visibility_timeout_is_refused() -> None:

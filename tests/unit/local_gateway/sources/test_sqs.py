@@ -155,7 +155,6 @@ async def test_a_message_is_received_when_it_is_due() -> None:
         due = clock.now_ms() + 30
         poller.expect(due + 1_000_000)
         poller.expect(due)
-        await queue.wait_for_receives(2)  # whoever waited learns that there is less to wait
         queue.put("a")
         await queue.wait_for_deleted(1)
 
