@@ -17,7 +17,9 @@ from local_gateway.banner import write_banner
 from local_gateway.handlers import check_handlers
 from local_gateway.http_api import HttpApiFront
 from local_gateway.lambdas.functions import Functions
+from local_gateway.lambdas.interpreters import Interpreters
 from local_gateway.lambdas.invoke_api import InvokeApi
+from local_gateway.lambdas.runtimes import find_interpreters
 from local_gateway.limits import TokenBucket
 from local_gateway.management import ManagementApi
 from local_gateway.own import OwnPages
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from local_gateway.api import Stage, WebSocketApi
+    from local_gateway.lambdas.interpreters import Interpreter
     from local_gateway.server import Headers
 
 EMBEDDED_VALKEY = "embedded:valkey"
@@ -67,6 +70,8 @@ class Options:
     account_rate: float = 0.0
     """Per second; 0 is unlimited."""
     max_concurrency: int = 16
+    pythons: Mapping[str, Interpreter] = field(default_factory=dict[str, "Interpreter"])
+    """By version, `3.12`: what functions for it run on."""
     state_dir: Path | None = None
     cache_dir: Path | None = None
     allow_remote: bool = False
@@ -91,6 +96,7 @@ class Emulator:
         self._stack = contextlib.AsyncExitStack()
         self._valkey: EmbeddedValkey | None = None
         self._services = Services(options.identity)
+        self._interpreters = Interpreters()
         self._is_serving = False
         self.banner = ""
         """What was started, as a text for a terminal."""
@@ -124,7 +130,8 @@ class Emulator:
         self._services.launch()
         self._stack.push_async_callback(self._services.stop)
         application = self._load()
-        check_handlers(application)
+        self._interpreters = find_interpreters(application, options.pythons)
+        check_handlers(application, self._interpreters)
         provisioning = asyncio.create_task(self._services.provision(application))
         try:
             await self._serve(application, provisioning)
@@ -161,6 +168,7 @@ class Emulator:
             application,
             environment=environment,
             max_concurrency=options.max_concurrency,
+            interpreters=self._interpreters,
             write_log=self._write_log,
         )
         registry = Registry()

@@ -1,4 +1,4 @@
-"""Whether each Python function's handler is there, found out without running any of its code.
+"""Whether each function's handler is there, found out without running any of its code.
 
 Lambda says it at the first invocation; here it is said at start-up, with file and line. Where the
 source can't tell (a star import, a module `__getattr__`), the handler passes.
@@ -11,6 +11,7 @@ import sysconfig
 from importlib.machinery import PathFinder
 from typing import TYPE_CHECKING
 
+from local_gateway import entrypoints
 from local_gateway.errors import StartError
 
 if TYPE_CHECKING:
@@ -18,26 +19,30 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from local_gateway.api import Application, Function
+    from local_gateway.lambdas.interpreters import Interpreters
 
 
 class _Problem(Exception):
     """What is wrong with one handler."""
 
 
-def check_handlers(application: Application) -> None:
-    """Check the handlers of all functions with a Python runtime.
+def check_handlers(application: Application, interpreters: Interpreters) -> None:
+    """Check the handlers of all functions, and that there is what they run on.
 
     Raises:
-        StartError: Files are missing or don't parse, or don't define the handler; one line for
-            each function.
+        StartError: Files are missing or don't parse, or don't define the handler; or there is no
+            interpreter; one line for each function.
     """
     problems: list[str] = []
     for function in application.functions.values():
-        if function.runtime.startswith("python"):
+        problem = entrypoints.problem_of(function, interpreters)
+        if problem is not None:
+            problems.append(f"{function.logical_id}: {problem}")
+        elif function.runtime.startswith("python"):
             try:
                 _check(function)
-            except _Problem as problem:
-                problems.append(f"{function.logical_id}: {problem}")
+            except _Problem as found:
+                problems.append(f"{function.logical_id}: {found}")
     if problems:
         raise StartError("\n".join(problems))
 

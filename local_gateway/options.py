@@ -9,12 +9,14 @@ import argparse
 import ipaddress
 import json
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from local_gateway import limits
 from local_gateway.api import Identity
 from local_gateway.emulator import Options
+from local_gateway.lambdas.interpreters import Interpreter, InterpreterUnfit, find_python
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -98,6 +100,13 @@ def parser() -> argparse.ArgumentParser:
         help="environments per function; further events wait in order (default: %(default)s)",
     )
     add(
+        "--python",
+        action="append",
+        default=[],
+        metavar="3.12=PATH",
+        help="run functions for this version of Python on the interpreter at PATH; repeatable",
+    )
+    add(
         "--state-dir",
         type=Path,
         metavar="DIR",
@@ -143,6 +152,7 @@ def read_options(parsed: argparse.Namespace) -> Options:
         connect_rate=parsed.connect_rate,
         account_rate=parsed.account_rate,
         max_concurrency=parsed.max_concurrency,
+        pythons=_pythons(parsed.python),
         state_dir=parsed.state_dir,
         cache_dir=Path(cache) / "cloudpush",
         allow_remote=parsed.allow_remote,
@@ -158,6 +168,19 @@ def _pairs(option: str, pairs: Sequence[str]) -> dict[str, str]:
             raise WrongInput(f"{option} takes NAME=VALUE, found {pair!r}.")
         values[name] = value
     return values
+
+
+def _pythons(pairs: Sequence[str]) -> dict[str, Interpreter]:
+    pythons: dict[str, Interpreter] = {}
+    for pair in pairs:
+        series, _, path = pair.partition("=")
+        if not re.fullmatch(r"3\.\d+", series) or not path:
+            raise WrongInput(f"--python takes a version and a path, 3.12=PATH, found {pair!r}.")
+        try:
+            pythons[series] = find_python(series, Path(path).absolute())
+        except InterpreterUnfit as error:
+            raise WrongInput(f"--python {pair}: {error}.") from error
+    return pythons
 
 
 def _environment(file: Path) -> dict[str, dict[str, str]]:

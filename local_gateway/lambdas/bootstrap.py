@@ -1,6 +1,8 @@
 """What runs in an environment's process: loads the handler once, then calls it event by event.
 
-A script of its own process, `python -P bootstrap.py SOCKET LIFELINE ARN FOLDER …`. Everything that
+A script of its own process: `python -P bootstrap.py SOCKET LIFELINE ARN REDIRECT LENDS FOLDER …`,
+where REDIRECT is for `sdk_redirect` and LENDS a folder with packages that the interpreter lacks,
+either of them empty if there is none. Everything that
 a handler can notice (loading, context, JSON rules, error shapes, logging) is AWS's own client,
 `awslambdaric.bootstrap.run`; only its transport is replaced, HTTP by frames on a socketpair. The
 emulator's side imports the frames from here, so at module level this is the standard library's
@@ -144,6 +146,16 @@ class SocketRuntimeClient:
                 sent += os.write(self._fd, view[sent:])
 
 
+def signals_end_of_file(release: str = os.uname().release) -> bool:
+    """Return whether the kernel sends a signal at a pipe's end of file, and then only.
+
+    Before Linux 5.6 a pipe signals also when one of several readers closes it, as an environment
+    that ends does: every other one would die with it.
+    """
+    version = release.replace("-", ".").replace("+", ".").split(".")[:2]
+    return sys.platform == "linux" and [int(number) for number in version] >= [5, 6]
+
+
 def die_with_parent(lifeline: int, *, release: str = os.uname().release) -> None:
     """See to it that this process and its children end when the emulator does, however it does.
 
@@ -157,10 +169,7 @@ def die_with_parent(lifeline: int, *, release: str = os.uname().release) -> None
     import fcntl  # noqa: PLC0415 — not there on every platform
     import signal  # noqa: PLC0415 — the same
 
-    # Before 5.6 a pipe signals also when one of several readers closes it, as an environment that
-    # ends does: every other one would die with it.
-    version = release.replace("-", ".").replace("+", ".").split(".")[:2]
-    if sys.platform != "linux" or [int(number) for number in version] < [5, 6]:
+    if not signals_end_of_file(release):
         _watch(lifeline)
         return
     try:
@@ -230,7 +239,7 @@ def _log_error(log: Callable[..., None], error: dict[str, Any], sink: object) ->
 
 def main(arguments: Sequence[str]) -> None:
     """Run the handler that the environment names, until there are no more events."""
-    fd, lifeline, arn, *folders = arguments
+    fd, lifeline, arn, redirect, lends, *folders = arguments
     die_with_parent(int(lifeline))
     os.set_inheritable(int(fd), False)  # noqa: FBT003 — the argument has no name
     handler = os.environ["_HANDLER"]  # noqa: TID251 — set for this process by the emulator
@@ -238,12 +247,103 @@ def main(arguments: Sequence[str]) -> None:
     sys.stdout.reconfigure(encoding="utf-8", errors="strict")  # type: ignore[union-attr]  # a file
     sys.stderr.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]  # a file
 
+    if lends:
+        sys.meta_path.append(Lender(lends))
     # Before the function's folders, which may have another version of it.
     library = _import_library()
+    if redirect:
+        sys.meta_path.insert(0, BotocoreHook(redirect))
     sys.path[:0] = folders
     sys.argv = [sys.argv[0], handler]
     client = SocketRuntimeClient(int(fd), arn, library.lambda_runtime_client)
     library.bootstrap.run(handler, client)
+
+
+class Lender:
+    """Finds what Lambda's Python runtimes have beside the standard library, last of all.
+
+    For an interpreter that has none of it: in the folder, the emulator's own, is more than that,
+    compiled for another version.
+    """
+
+    PACKAGES = frozenset(
+        [
+            "awslambdaric",
+            "boto3",
+            "botocore",
+            "dateutil",
+            "jmespath",
+            "s3transfer",
+            "simplejson",
+            "six",
+            "snapshot_restore_py",
+            "urllib3",
+        ]
+    )
+
+    def __init__(self, folder: str) -> None:
+        """Take the folder."""
+        self._folder = folder
+
+    def find_spec(self, name: str, _path: object = None, _target: object = None) -> Any:  # noqa: ANN401 — its type is a heavy import
+        """Return where a package is, or None (`importlib.abc.MetaPathFinder`)."""
+        if name not in self.PACKAGES:
+            return None
+        from importlib.machinery import PathFinder  # noqa: PLC0415 — loaded with the interpreter
+
+        return PathFinder.find_spec(name, [self._folder])
+
+
+class BotocoreHook:
+    """Lets `sdk_redirect` into botocore when a function imports that, and costs nothing before."""
+
+    def __init__(self, redirect: str) -> None:
+        """Take what `sdk_redirect.install` gets."""
+        self._redirect = redirect
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> Any:  # noqa: ANN401 — its type is a heavy import
+        """Return the spec of `botocore.handlers` with a loader that goes on to us."""
+        if name != "botocore.handlers":
+            return None
+        sys.meta_path.remove(self)  # type: ignore[arg-type]  # it is one of them
+        from importlib.util import find_spec  # noqa: PLC0415 — loaded with botocore anyway
+
+        del path, target
+        spec = find_spec(name)
+        if spec is not None and spec.loader is not None:
+            loader, execute = spec.loader, spec.loader.exec_module
+
+            def execute_and_install(module: Any) -> None:  # noqa: ANN401 — any module
+                execute(module)
+                _import_neighbour("sdk_redirect").install(module, self._redirect)
+
+            loader.exec_module = execute_and_install  # type: ignore[method-assign]
+        return spec
+
+
+def _import_neighbour(name: str) -> Any:  # noqa: ANN401 — a module
+    """Import a file of this folder, which no function can import from."""
+    from importlib.util import module_from_spec, spec_from_file_location  # noqa: PLC0415 — lazily
+
+    file = os.path.join(os.path.dirname(os.path.abspath(__file__)), f"{name}.py")  # noqa: PTH100, PTH118, PTH120 — pathlib is heavy
+    spec = spec_from_file_location(f"_local_gateway_{name}", file)
+    module = module_from_spec(spec)  # type: ignore[arg-type]  # the file is there
+    spec.loader.exec_module(module)  # type: ignore[union-attr]  # the same
+    return module
+
+
+def probe(lends: str) -> None:
+    """Print this interpreter's version, and what is wrong with it, as JSON."""
+    import json  # noqa: PLC0415 — only here
+
+    sys.meta_path.append(Lender(lends))
+    problem = ""
+    try:
+        _import_library()
+    except Exception as error:  # noqa: BLE001 — whatever a version of Python can't do
+        problem = f"{type(error).__name__}: {error}"
+    version = ".".join(map(str, sys.version_info[:3]))
+    sys.stdout.write(json.dumps({"version": version, "problem": problem}))
 
 
 def _import_library() -> Any:  # noqa: ANN401 — untyped library
@@ -272,4 +372,9 @@ def _import_library() -> Any:  # noqa: ANN401 — untyped library
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    if not getattr(sys.flags, "safe_path", False):  # before Python 3.11 there is no -P
+        del sys.path[0]
+    if sys.argv[1] == "--probe":
+        probe(sys.argv[2])
+    else:
+        main(sys.argv[1:])

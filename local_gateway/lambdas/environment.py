@@ -5,9 +5,16 @@
     starting   INIT_ERROR, exit, too slow  gone      owner.has_failed, with Lambda's error object
     idle       run                         busy
     busy       RESULT, ERROR               idle      the caller; owner.is_free
+    busy       the same, but it asks       resting   the caller
     busy       timeout, exit               gone      the caller: Sandbox.Timedout, Runtime.ExitError
+    resting    READY                       idle      owner.is_free
+    resting    timeout, exit               gone
     any        discard                     gone      the caller, if any: refused
     gone       the process has ended                 owner.is_gone, the last call of all
+
+A runtime that asks for each event (`Transport.asks_for_events`) may exit after an answer, as Node's
+does after an exception that nobody caught: it is free once it has asked. Until then the timeout of
+the event that it answered holds, as on Lambda.
 
 A caller that gives up cancels its future and nothing else: the event is handled to its end, and the
 environment is free after that, as on Lambda.
@@ -18,17 +25,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import socket
-import sys
 from dataclasses import dataclass
 from enum import Enum, auto
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
 from local_gateway import clock, ids
-from local_gateway.lambdas import bootstrap, faults
-from local_gateway.lambdas.bootstrap import ERROR, EVENT, INIT_ERROR, READY, RESULT
-from local_gateway.lambdas.channel import Channel
+from local_gateway.lambdas import faults
+from local_gateway.lambdas.bootstrap import ERROR, INIT_ERROR, READY, RESULT
 from local_gateway.lambdas.output import Output
 from local_gateway.lambdas.process import Process
 from local_gateway.lambdas.result import InvocationRefused, InvokeResult
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from local_gateway.api import Function
+    from local_gateway.lambdas.transport import OpenTransport
 
 _log = logging.getLogger(__name__)
 
@@ -53,6 +57,7 @@ class Phase(Enum):
     STARTING = auto()
     IDLE = auto()
     BUSY = auto()
+    RESTING = auto()
     GONE = auto()
 
 
@@ -63,21 +68,12 @@ class Blueprint:
     function: Function
     variables: Mapping[str, str]
     """Of the process, without the name of the log stream, which is each environment's own."""
-    folders: tuple[str, ...]
-    """What precedes the interpreter's own `sys.path`."""
-    lifeline: int
-    """The reading end of a pipe whose end of file ends the process; it stays the caller's."""
+    open_transport: OpenTransport
     label: str
     """What precedes each line of the log."""
     write_line: Callable[[str], None]
     init_seconds: float
     """How long the handler may load, if that is longer than the function's timeout."""
-
-    def command(self, fd: int) -> list[str]:
-        """Return the command line of a process whose socket is `fd`."""
-        # -P: the folder of the script, this package, is no place to import from.
-        python = [sys.executable, "-P", "-X", "utf8", str(Path(bootstrap.__file__))]
-        return [*python, str(fd), str(self.lifeline), self.function.arn, *self.folders]
 
 
 class Invocation:
@@ -176,7 +172,6 @@ class Environment:
 
     __slots__ = (
         "_begun",
-        "_channel",
         "_invocation",
         "_loop",
         "_output",
@@ -185,6 +180,7 @@ class Environment:
         "_process",
         "_timeout_seconds",
         "_timer",
+        "_transport",
         "runs",
         "started",
     )
@@ -200,8 +196,12 @@ class Environment:
         """How many events it was given."""
         self.started = clock.machine()
         """When it was spawned, on the machine's clock."""
-        sock, self._process, self._output = self._spawn(blueprint)
-        self._channel = Channel(sock, on_answer=self._answered, on_lost=self._process.kill)
+        self._transport = blueprint.open_transport(self._answered, self._lost)
+        try:
+            self._process, self._output = self._spawn(blueprint)
+        except BaseException:
+            self._transport.close()
+            raise
         self._loop.add_reader(self._output, self._printed)
         limit = max(blueprint.init_seconds, self._timeout_seconds)
         self._timer = self._loop.call_later(limit, self._start_too_slowly)
@@ -214,7 +214,7 @@ class Environment:
     @property
     def is_alive(self) -> bool:
         """Return whether the handler is loaded and the process has not been given up."""
-        return self._phase in {Phase.IDLE, Phase.BUSY}
+        return self._phase in {Phase.IDLE, Phase.BUSY, Phase.RESTING}
 
     @property
     def invocation(self) -> Invocation | None:
@@ -223,11 +223,8 @@ class Environment:
 
     def run(self, invocation: Invocation) -> bool:
         """Send an event to an idle environment; False if the process is no longer there."""
-        payload, context = invocation.payload, invocation.client_context
-        request_id, trace_id = invocation.request_id.encode(), invocation.trace_id.encode()
-        deadline = clock.machine_ms() + self._timeout_seconds * 1000
-        head = EVENT.pack(len(payload), deadline, len(request_id), len(trace_id), len(context))
-        if not self._channel.send(b"".join((head, request_id, trace_id, context, payload))):
+        deadline_ms = clock.machine_ms() + self._timeout_seconds * 1000
+        if not self._transport.send(invocation, deadline_ms):
             self._phase = Phase.GONE
             return False
         self._phase = Phase.BUSY
@@ -246,54 +243,67 @@ class Environment:
             self._output.feed(f"{request_id} {text}\n".encode())
             self._settle(faults.timed_out(request_id, text), UNHANDLED)
             self._end()
+        elif self._phase is Phase.RESTING:
+            self._output.feed(f"{text}: answered, but did not ask for another event\n".encode())
+            self._end()
 
     def discard(self, reason: str) -> None:
         """End the process now; a caller whose event it handles is refused with `reason`."""
         if self._invocation is not None:
-            self._owner.is_done(self)
             self._invocation.refuse(reason)
             self._invocation = None
         self._end()
 
-    def _spawn(self, blueprint: Blueprint) -> tuple[socket.socket, Process, Output]:
-        ours, theirs = socket.socketpair()
+    def _spawn(self, blueprint: Blueprint) -> tuple[Process, Output]:
+        transport = self._transport
         reader, writer = os.pipe()
         stream = log_stream_name(clock.now_ms(), ids.new_request_id().replace("-", ""))
+        own = {**transport.variables, "AWS_LAMBDA_LOG_STREAM_NAME": stream}
         try:
             process = Process(
-                blueprint.command(theirs.fileno()),
+                transport.command,
                 folder=blueprint.function.code,
-                variables={**blueprint.variables, "AWS_LAMBDA_LOG_STREAM_NAME": stream},
+                variables={**blueprint.variables, **own},
                 output=writer,
-                keep=(theirs.fileno(), blueprint.lifeline),
+                keep=transport.keep,
                 on_exit=self._exited,
             )
         except BaseException:
-            ours.close()
             os.close(reader)
             raise
         finally:
-            theirs.close()
             os.close(writer)
-        return ours, process, Output(reader, blueprint.label, blueprint.write_line)
+        transport.started(process.pid)
+        return process, Output(reader, blueprint.label, blueprint.write_line)
+
+    def _lost(self) -> None:
+        self._process.kill()
 
     def _answered(self, kind: int, payload: bytes) -> None:
         if self._phase is Phase.BUSY and kind in {RESULT, ERROR}:
-            self._phase = Phase.IDLE
-            # The next event first: its handler works while this caller is told.
             ended = self._end_invocation(payload, None if kind == RESULT else UNHANDLED)
-            self._owner.is_free(self)
+            if self._transport.asks_for_events:
+                self._phase = Phase.RESTING
+            else:
+                # The next event first: its handler works while this caller is told.
+                self._be_free()
             if ended is not None:
                 ended[0].settle(ended[1])
         elif self._phase is Phase.STARTING and kind == READY:
             self._timer.cancel()
-            self._phase = Phase.IDLE
-            self._owner.is_free(self)
+            self._be_free()
+        elif self._phase is Phase.RESTING and kind == READY:
+            self._be_free()
         elif self._phase is Phase.STARTING and kind == INIT_ERROR:
             self._fail(lambda _request_id: payload)
         else:
             # An answer to nothing: the handler has forked, and both processes answer.
             self._process.kill()
+
+    def _be_free(self) -> None:
+        self._phase = Phase.IDLE
+        self._owner.is_done(self)
+        self._owner.is_free(self)
 
     def _settle(self, payload: bytes, error: str | None) -> None:
         """Give the caller its result, the log being complete."""
@@ -308,7 +318,6 @@ class Environment:
         invocation, self._invocation = self._invocation, None
         if invocation is None:
             return None
-        self._owner.is_done(self)
         duration_ms = (clock.machine() - self._begun) * 1000
         tail, is_cold = self._output.end(), self.runs == 1
         return invocation, InvokeResult(
@@ -330,6 +339,7 @@ class Environment:
         """Be of no use any more; `_exited` follows."""
         self._phase = Phase.GONE
         self._timer.cancel()
+        self._owner.is_done(self)
         self._process.kill()
 
     def _printed(self) -> None:
@@ -338,9 +348,10 @@ class Environment:
 
     def _exited(self, status: int) -> None:
         self._loop.remove_reader(self._output)
-        self._channel.close()
+        self._transport.close()
         phase, self._phase = self._phase, Phase.GONE
         self._timer.cancel()
+        self._owner.is_done(self)
         if phase is not Phase.GONE:
             self._output.read()
             self._output.feed(f"{faults.exit_text(status)}\nRuntime.ExitError\n".encode())

@@ -12,15 +12,20 @@ import asyncio
 import contextlib
 import logging
 import os
+import shutil
+import tempfile
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from local_gateway import clock, ids
 from local_gateway.lambdas.environment import INIT_SECONDS, Blueprint, Invocation
+from local_gateway.lambdas.interpreters import Interpreters
+from local_gateway.lambdas.opt import merge as opt_of
 from local_gateway.lambdas.pool import Pool
 from local_gateway.lambdas.result import InvocationRefused, InvokeResult
-from local_gateway.lambdas.runtimes import interpreter_note, is_supported
-from local_gateway.lambdas.variables import environment_variables, import_folders
+from local_gateway.lambdas.runtimes import interpreter_notes, missing, program
+from local_gateway.lambdas.variables import environment_variables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -55,6 +60,7 @@ class Functions:
         *,
         environment: Mapping[str, str],
         max_concurrency: int = 16,
+        interpreters: Interpreters | None = None,
         write_log: Callable[[str], None],
     ) -> None:
         """Take the application; nothing runs yet.
@@ -62,34 +68,44 @@ class Functions:
         `environment` are variables that every function gets beside Lambda's and its own, read
         by `start`, when the servers that they name are up;
         `max_concurrency` limits the processes of a function that reserves no concurrency;
+        `interpreters` are what functions run on, the emulator's own Python alone if None;
         `write_log` gets each line of a function's output, its name and request id in front.
         """
         self._application = application
         self._environment = environment  # complete by `start`: ports are known late
         self._max_concurrency = max_concurrency
+        self._interpreters = interpreters or Interpreters()
         self._write_log = write_log
         self._pools: dict[str, Pool] = {}
         self._layers: list[Layer] = []
         self._submits: dict[str, Submit] = {}
         self._ends: dict[Invocation, asyncio.Future[None]] = {}
         self._lifeline: tuple[int, int] | None = None
+        self._redirect = ""
+        self._opt = ""
+        """The folder of the folders that layers are merged in."""
 
     @property
     def process_ids(self) -> list[int]:
         """Return the processes of all environments that have not ended."""
         return [pid for pool in self._pools.values() for pid in pool.process_ids]
 
-    async def start(self) -> None:
-        """Get ready to invoke; processes start with the first event, or with `prewarm`."""
+    async def start(self, *, redirect: str = "") -> None:
+        """Get ready to invoke; processes start with the first event, or with `prewarm`.
+
+        `redirect` is what the hooks into the AWS SDKs get (`redirect.Redirect`); without it there
+        are no hooks.
+        """
         self._lifeline = os.pipe()
+        self._redirect = redirect
+        self._opt = tempfile.mkdtemp(prefix="local-gateway-opt-")
         self._pools = {
             logical_id: self._pool(function, self._lifeline[0])
             for logical_id, function in self._application.functions.items()
-            if is_supported(function)
+            if missing(function, self._interpreters) is None
         }
         self._stack()
-        note = interpreter_note(self._application)
-        if note is not None:
+        for note in interpreter_notes(self._application, self._interpreters):
             self._write_log(f"why: {note}")
 
     async def prewarm(self) -> dict[str, str]:
@@ -232,6 +248,8 @@ class Functions:
             for fd in lifeline or ():
                 with contextlib.suppress(OSError):
                     os.close(fd)
+            if self._opt:
+                shutil.rmtree(self._opt, ignore_errors=True)
 
     def _stack(self) -> None:
         """Put the layers before the pools, the last one foremost."""
@@ -249,13 +267,20 @@ class Functions:
     def _pool(self, function: Function, lifeline: int) -> Pool:
         width = max(map(len, self._application.functions))
         limit = function.reserved_concurrency
+        opt = opt_of(function.layers, Path(self._opt) / function.logical_id)
+        runs = program(
+            function, opt, self._interpreters, redirect=self._redirect, lifeline=lifeline
+        )
+        variables = environment_variables(
+            function,
+            self._application.identity,
+            extra={**runs.variables, **self._environment},
+            opt=opt,
+        )
         blueprint = Blueprint(
             function=function,
-            variables=environment_variables(
-                function, self._application.identity, extra=self._environment
-            ),
-            folders=tuple(import_folders(function)),
-            lifeline=lifeline,
+            variables={**variables, **runs.hooks},
+            open_transport=runs.open_transport,
             label=f"{function.logical_id:<{width}}",
             write_line=self._write_log,
             init_seconds=INIT_SECONDS,
@@ -266,8 +291,7 @@ class Functions:
         function = self._application.functions.get(logical_id)
         if function is None:
             return InvocationRefused(f"the template has no function {logical_id}")
-        if not is_supported(function):
-            return InvocationRefused(
-                f"{logical_id} needs runtime {function.runtime or 'none'}; supported: python3.x"
-            )
+        problem = missing(function, self._interpreters)
+        if problem is not None:
+            return InvocationRefused(f"{logical_id} {problem}")
         return InvocationRefused(f"{logical_id} can't run: the emulator is not running")

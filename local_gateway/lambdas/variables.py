@@ -7,7 +7,7 @@ shell gets in: a handler that needs AWS_PROFILE or PYTHONPATH works here and fai
 from __future__ import annotations
 
 import os
-import sys
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -33,8 +33,40 @@ _DEFAULTS: Final = {
 """What the emulator's and the function's own variables may replace."""
 
 
+_PATHS: Final = frozenset(
+    ["AWS_LAMBDA_EXEC_WRAPPER", "LD_LIBRARY_PATH", "NODE_PATH", "PATH", "PYTHONPATH"]
+)
+"""Variables that hold paths, in which `/opt` and `/var/task` are those of this machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """Where a function finds what has a fixed place on Lambda."""
+
+    task: Path
+    """`/var/task`."""
+    opt: Path | None
+    """`/opt`; None without layers."""
+    interpreter: Path | None = None
+    """`/var/lang/bin`; None for a function that brings its own runtime."""
+
+    def here(self, paths: str) -> str:
+        """Return paths as they are on this machine, one or several with colons between them."""
+        return os.pathsep.join(self._here(path) for path in paths.split(os.pathsep))
+
+    def _here(self, path: str) -> str:
+        for there, folder in (("/opt", self.opt), ("/var/task", self.task)):
+            if folder is not None and (path == there or path.startswith(f"{there}/")):
+                return f"{folder}{path[len(there) :]}"
+        return path
+
+
 def environment_variables(
-    function: Function, identity: Identity, *, extra: Mapping[str, str]
+    function: Function,
+    identity: Identity,
+    *,
+    extra: Mapping[str, str],
+    opt: Path | None = None,
 ) -> dict[str, str]:
     """Return the variables of every environment of a function.
 
@@ -42,14 +74,20 @@ def environment_variables(
     which is an event's. AWS's client would poll from a thread because of AWS_EXECUTION_ENV from
     python3.12 on; that part of it doesn't run here, so the name can be told as it is.
 
-    `extra` is what the emulator gives to every function (endpoints of the embedded services); the
-    function's own variables win over it, and Lambda's reserved names over both.
+    `extra` is what the emulator gives to the function (endpoints of the embedded services, where
+    its interpreter is); the function's own variables win over it, and Lambda's reserved names over
+    both. In those that hold paths, `/opt` becomes `opt`, the folder of the layers, and `/var/task`
+    that of the code.
     """
+    folders = Folders(function.code, opt)
+    own = {
+        name: folders.here(value) if name in _PATHS else value
+        for name, value in function.environment.items()
+    }
     return {
         **_DEFAULTS,
-        "PATH": _path(function),
         **extra,
-        **function.environment,
+        **own,
         "AWS_DEFAULT_REGION": identity.region,
         "AWS_EXECUTION_ENV": f"AWS_Lambda_{function.runtime}",
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
@@ -70,20 +108,27 @@ def log_stream_name(now_ms: int, environment_id: str) -> str:
     return f"{day}/[{VERSION}]{environment_id}"
 
 
-def import_folders(function: Function) -> list[str]:
-    """Return what precedes the interpreter's own `sys.path`: the code, then each layer.
+def import_folders(function: Function, opt: Path | None, series: str) -> list[str]:
+    """Return what precedes the `sys.path` of a Python of a version such as `3.12`: code, layers."""
+    if opt is None:
+        return [str(function.code)]
+    python = opt / "python"
+    inner = python / "lib" / f"python{series}" / "site-packages"
+    return [str(folder) for folder in (function.code, inner, python)]
 
-    On Lambda all layers are one folder, `/opt`, in which a later one's files replace an earlier
-    one's. Folders stay apart here, so the later one is searched first.
+
+def path_variables(folders: Folders) -> dict[str, str]:
+    """Return where programs and shared libraries are looked for: the system's, then `/opt`.
+
+    With the interpreter's own folder in front; `/var/task` goes for libraries alone.
     """
-    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    layers = [layer / "python" for layer in reversed(function.layers)]
-    inner = [layer / "lib" / version / "site-packages" for layer in layers]
-    return [str(folder) for folder in (function.code, *inner, *layers)]
-
-
-def _path(function: Function) -> str:
-    """Return a `PATH` with the interpreter's folder, the system's, and `/opt/bin`."""
-    folders = [Path(sys.executable).parent, "/usr/local/bin", "/usr/bin", "/bin"]
-    folders += [layer / "bin" for layer in reversed(function.layers)]
-    return os.pathsep.join(map(str, folders))
+    programs = [] if folders.interpreter is None else [str(folders.interpreter)]
+    programs += ["/usr/local/bin", "/usr/bin", "/bin"]
+    libraries = [folders.task, folders.task / "lib"]
+    if folders.opt is not None:
+        programs.append(str(folders.opt / "bin"))
+        libraries.append(folders.opt / "lib")
+    return {
+        "PATH": os.pathsep.join(programs),
+        "LD_LIBRARY_PATH": os.pathsep.join(map(str, libraries)),
+    }

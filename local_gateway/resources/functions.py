@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from local_gateway.api import Function
 from local_gateway.errors import UnresolvedValue, UnsupportedFeature
+from local_gateway.lambdas.runtimes import SUPPORTED, is_supported
 from local_gateway.resources import code
 
 if TYPE_CHECKING:
@@ -76,6 +77,8 @@ def _read_function(
     if properties.choice("PackageType", ("Zip", "Image"), "Zip") == "Image":
         raise properties.unsupported("PackageType", "is Image, a container image", allowed="Zip")
     runtime = properties.text("Runtime")
+    if not is_supported(runtime):
+        raise properties.unsupported("Runtime", f"is {runtime}", allowed=SUPPORTED)
     return Function(
         logical_id=logical_id,
         name=declarations.name(logical_id),

@@ -7,6 +7,7 @@ import pytest
 from local_gateway.api import Application, Function, Identity
 from local_gateway.errors import StartError
 from local_gateway.handlers import check_handlers
+from local_gateway.lambdas.interpreters import Interpreters
 
 
 def function(code: Path, handler: str = "app.handler", **more: object) -> Function:
@@ -33,7 +34,7 @@ def check(*functions: Function) -> None:
         queue_mappings=(),
         schedules=(),
     )
-    check_handlers(application)
+    check_handlers(application, Interpreters())
 
 
 def problem_of(*functions: Function) -> str:
@@ -176,10 +177,6 @@ def test_the_later_layer_lies_over_the_earlier_one(tmp_path: Path) -> None:
 
 def test_a_handler_may_stand_in_an_installed_package(tmp_path: Path) -> None:
     check(function(tmp_path, "yaml.load"))
-
-
-def test_functions_in_other_languages_are_not_read(tmp_path: Path) -> None:
-    check(function(tmp_path, "index.handler", runtime="nodejs22.x"))
 
 
 def test_all_problems_are_said_at_once(tmp_path: Path) -> None:

@@ -1,5 +1,8 @@
 """From a command line to what the emulator takes."""
 
+import sys
+from pathlib import Path
+
 import pytest
 
 from local_gateway.options import WrongInput, parser, read_options
@@ -19,3 +22,32 @@ def test_a_pair_without_a_value_names_its_option(option: str) -> None:
 
     with pytest.raises(WrongInput, match=f"^{option} takes NAME=VALUE, found 'Name'"):
         read_options(parsed)
+
+
+def test_an_interpreter_is_given_by_its_version() -> None:
+    series = f"{sys.version_info.major}.{sys.version_info.minor}"
+    parsed = parser().parse_args(["--python", f"{series}={sys.executable}"])
+
+    options = read_options(parsed)
+
+    assert {name: one.path for name, one in options.pythons.items()} == {
+        series: Path(sys.executable)
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ("python3", "takes a version and a path, 3.12=PATH, found 'python3'"),
+        ("3.12=", "takes a version and a path, 3.12=PATH, found '3.12='"),
+        ("three=/usr/bin/python3", "takes a version and a path"),
+        ("3.12=/nowhere/python", "3.12=/nowhere/python: /nowhere/python does not run: No such"),
+    ],
+)
+def test_an_interpreter_that_is_of_no_use_is_said(given: str, problem: str) -> None:
+    parsed = parser().parse_args(["--python", given])
+
+    with pytest.raises(WrongInput) as caught:
+        read_options(parsed)
+
+    assert str(caught.value).startswith(f"--python {problem}")

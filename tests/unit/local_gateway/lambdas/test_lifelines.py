@@ -17,6 +17,7 @@ import pytest
 import uvloop
 
 from local_gateway.lambdas import bootstrap
+from local_gateway.lambdas.lifeline import Leash
 from local_gateway.lambdas.process import Process
 from tests.processes import wait_gone
 from tests.unit.local_gateway.lambdas.conftest import Host
@@ -44,7 +45,7 @@ from local_gateway.api import Application, Function, Identity
 from local_gateway.lambdas.functions import Functions
 
 function = Function(
-    logical_id="F", name="f", arn="arn", handler="app.handler", runtime="python3.13",
+    logical_id="F", name="f", arn="arn", handler="app.handler", runtime=sys.argv[2],
     code=Path(sys.argv[1]), timeout_seconds=600,
 )
 application = Application(
@@ -62,11 +63,21 @@ asyncio.run(main())
 """
 
 
+BOOTSTRAP = """\
+#!/bin/sh
+sleep 3600 > /dev/null &
+echo pids $$ $!
+while :; do :; done
+"""
+
+
+@pytest.mark.parametrize("runtime", ["python3.13", "provided.al2023"])
 def test_a_busy_environment_and_its_children_die_with_an_emulator_that_is_killed(
-    write_function: WriteFunction,
+    write_function: WriteFunction, runtime: str
 ) -> None:
-    code = write_function(STARTS_ANOTHER_AND_HANGS).code
-    command = [sys.executable, "-c", EMULATOR, str(code)]
+    code = write_function(STARTS_ANOTHER_AND_HANGS, files={"bootstrap": BOOTSTRAP}).code
+    (code / "bootstrap").chmod(0o755)
+    command = [sys.executable, "-c", EMULATOR, str(code), runtime]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as emulator:
         assert emulator.stdout is not None
         pids = json.loads(emulator.stdout.readline())
@@ -118,6 +129,30 @@ async def test_without_the_kernels_help_a_thread_watches(*, is_alone: bool) -> N
     assert await child.wait() == -signal.SIGKILL
 
 
+async def test_without_the_kernels_help_a_shell_watches(tmp_path: Path) -> None:
+    lifeline, ours = os.pipe()
+    leash = Leash(lifeline, ["sh", "-c", "echo $0; exec sleep 3600", "ready"], is_signalled=False)
+    reader, writer = os.pipe()
+    ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    process = Process(
+        leash.command,
+        folder=tmp_path,
+        variables={"PATH": "/usr/bin:/bin"},
+        output=writer,
+        keep=leash.keep,
+        on_exit=ended.set_result,
+    )
+    leash.tie(process.pid)
+    os.close(lifeline)
+    os.close(writer)
+    assert await asyncio.to_thread(os.read, reader, 6) == b"ready\n"
+    os.close(reader)
+
+    os.close(ours)
+
+    assert await ended == -signal.SIGKILL
+
+
 @linux_only
 async def test_who_starts_after_the_emulators_death_ends_at_once() -> None:
     lifeline, ours = os.pipe()
@@ -140,9 +175,16 @@ def open_files() -> list[str]:
     return sorted(str(fd) for fd in folder.iterdir() if fd.is_symlink())
 
 
+CLIENT_OF_THE_RUNTIME_API = f"""\
+#!/bin/sh
+exec {sys.executable} -m awslambdaric "$_HANDLER"
+"""
+
+
 @linux_only
+@pytest.mark.parametrize("runtime", ["python3.13", "provided.al2023"])
 async def test_a_hundred_processes_leave_no_file_descriptor(
-    start_host: StartHost, write_function: WriteFunction
+    start_host: StartHost, write_function: WriteFunction, runtime: str
 ) -> None:
     source = """
         import os
@@ -150,7 +192,10 @@ async def test_a_hundred_processes_leave_no_file_descriptor(
             if event % 2:
                 os._exit(1)
     """
-    host = await start_host(write_function(source))
+    files = {"bootstrap": CLIENT_OF_THE_RUNTIME_API}
+    function = write_function(source, files=files, runtime=runtime)
+    (function.code / "bootstrap").chmod(0o755)
+    host = await start_host(function)
     await host.functions.prewarm()
     before = open_files()
     threads = threading.active_count()

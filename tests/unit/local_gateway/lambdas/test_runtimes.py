@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from local_gateway.lambdas.faults import exit_text
-from local_gateway.lambdas.runtimes import interpreter_note, unsupported_functions
+from local_gateway.lambdas.interpreters import Interpreter, Interpreters
+from local_gateway.lambdas.runtimes import interpreter_notes, is_supported
 from tests.unit.local_gateway.lambdas.conftest import application
 
 if TYPE_CHECKING:
@@ -15,38 +17,58 @@ if TYPE_CHECKING:
 OWN = f"python3.{sys.version_info.minor}"
 
 
-def test_functions_of_other_runtimes_are_listed(write_function: WriteFunction) -> None:
-    runtimes = {
-        "A": "python3.13",
-        "B": "nodejs22.x",
-        "C": "provided.al2023",
-        "D": "",
-        "E": "python2.7",
-        "F": OWN,
-    }
-    functions = [write_function(name=name, runtime=value) for name, value in runtimes.items()]
+@pytest.mark.parametrize(
+    "runtime", ["python3.13", "nodejs22.x", "provided", "provided.al2", "provided.al2023"]
+)
+def test_runtimes_that_are_emulated(runtime: str) -> None:
+    assert is_supported(runtime)
 
-    unsupported = unsupported_functions(application(*functions))
 
-    assert [function.logical_id for function in unsupported] == ["B", "C", "D", "E"]
+@pytest.mark.parametrize("runtime", ["", "python2.7", "nodejs", "java21", "go1.x", "provided.al3"])
+def test_runtimes_that_are_not(runtime: str) -> None:
+    assert not is_supported(runtime)
 
 
 def test_the_same_version_needs_no_note(write_function: WriteFunction) -> None:
     functions = [write_function(name="A", runtime=OWN), write_function(name="B", runtime="java21")]
 
-    assert interpreter_note(application(*functions)) is None
+    assert list(interpreter_notes(application(*functions), Interpreters())) == []
 
 
 def test_other_versions_are_named_in_order(write_function: WriteFunction) -> None:
     runtimes = {"A": "python3.99", "B": "python3.9", "C": "python3.99", "D": OWN}
     functions = [write_function(name=name, runtime=value) for name, value in runtimes.items()]
 
-    note = interpreter_note(application(*functions))
+    notes = list(interpreter_notes(application(*functions), Interpreters()))
 
     own = ".".join(map(str, sys.version_info[:3]))
-    assert note == (
+    assert "\n".join(notes) == (
         f"functions for Python 3.9, 3.99 run on {own}, because that is the interpreter of the "
-        f"emulator ({sys.executable})"
+        f"emulator ({sys.executable}); --python 3.9=PATH names another one"
+    )
+
+
+def test_an_interpreter_of_the_wanted_version_needs_no_note(write_function: WriteFunction) -> None:
+    interpreters = Interpreters(
+        {"3.99": Interpreter(Path("/python"), "3.99.1")}, Interpreter(Path("/node"), "20.1.2")
+    )
+    functions = [
+        write_function(name="A", runtime="python3.99"),
+        write_function(name="B", runtime="nodejs20.x"),
+    ]
+
+    assert list(interpreter_notes(application(*functions), interpreters)) == []
+
+
+def test_functions_for_another_node_are_named(write_function: WriteFunction) -> None:
+    interpreters = Interpreters(node=Interpreter(Path("/usr/bin/node"), "20.1.2"))
+    functions = [
+        write_function(name=name, runtime=f"nodejs{name[1:]}.x") for name in ("A22", "B18")
+    ]
+
+    assert "\n".join(interpreter_notes(application(*functions), interpreters)) == (
+        "functions for Node.js 18, 22 run on 20.1.2, because that is the node on the PATH "
+        "(/usr/bin/node)"
     )
 
 

@@ -1,112 +1,39 @@
-"""The same handlers by our transport and by AWS's own over HTTP: the answers are the same bytes."""
+"""The same handlers by both transports: ours, and AWS's client over the Runtime API.
+
+The answers are the same bytes. That proves the Runtime API too: the client is AWS's.
+"""
 
 from __future__ import annotations
 
-import subprocess
 import sys
-import threading
-import time
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import orjson
 import pytest
-
-from local_gateway.lambdas.variables import environment_variables
-from tests.unit.local_gateway.lambdas.conftest import IDENTITY
 
 if TYPE_CHECKING:
     from local_gateway.api import Function
     from tests.unit.local_gateway.lambdas.conftest import StartHost, WriteFunction
 
-PREFIX = "/2018-06-01/runtime"
 REQUEST_ID = "8476a536-e9f4-11e8-9739-2dfe598c3fcd"
+BOOTSTRAP = """\
+#!/bin/sh
+export AWS_EXECUTION_ENV=AWS_Lambda_{runtime}
+exec {python} -X utf8 -m awslambdaric "$_HANDLER"
+"""
 
 
-@dataclass
-class RuntimeApi:
-    """One event of Lambda's Runtime API (Lambda developer guide, "Runtime API")."""
+async def assert_same(start_host: StartHost, function: Function, event: bytes = b"{}") -> None:
+    script = BOOTSTRAP.format(runtime=function.runtime, python=sys.executable)
+    (function.code / "bootstrap").write_text(script)
+    (function.code / "bootstrap").chmod(0o755)
+    official = replace(function, logical_id="Official", runtime="provided.al2023")
+    host = await start_host(function, official)
 
-    event: bytes
-    arn: str
-    answers: list[tuple[str, bytes]] = field(default_factory=list[tuple[str, bytes]])
-    """`response`, `error` or `init`, and the body."""
-    answered: threading.Event = field(default_factory=threading.Event)
+    ours = await host.functions.invoke("F", event, request_id=REQUEST_ID)
+    theirs = await host.functions.invoke("Official", event, request_id=REQUEST_ID)
 
-    def serve(self) -> ThreadingHTTPServer:
-        api = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self) -> None:
-                if api.answers:
-                    api.answered.set()
-                    self.close_connection = True
-                    return
-                self.send_response(200)
-                deadline = time.time_ns() // 1_000_000 + 30_000  # noqa: TID251 — of a real process
-                for name, value in {
-                    "Lambda-Runtime-Aws-Request-Id": REQUEST_ID,
-                    "Lambda-Runtime-Deadline-Ms": str(deadline),
-                    "Lambda-Runtime-Invoked-Function-Arn": api.arn,
-                    "Lambda-Runtime-Trace-Id": "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700",
-                    "Content-Type": "application/json",
-                    "Content-Length": str(len(api.event)),
-                }.items():
-                    self.send_header(name, value)
-                self.end_headers()
-                self.wfile.write(api.event)
-
-            def do_POST(self) -> None:
-                if self.headers.get("Transfer-Encoding") == "chunked":
-                    body = self._chunks()
-                else:
-                    body = self.rfile.read(int(self.headers["Content-Length"]))
-                kind = "init" if "/init/" in self.path else self.path.rpartition("/")[2]
-                api.answers.append((kind, body))
-                self.send_response(202)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def _chunks(self) -> bytes:
-                body = b""
-                while length := int(self.rfile.readline(), 16):
-                    body += self.rfile.read(length)
-                    self.rfile.readline()
-                self.rfile.readline()
-                return body
-
-            def log_request(self, code: object = "-", size: object = "-") -> None:
-                pass
-
-        return ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-
-
-def run_official(function: Function, event: bytes) -> tuple[bytes, bool] | int:
-    """Return the body of the answer and whether it is an error, or the status it exited with."""
-    api = RuntimeApi(event, function.arn)
-    with api.serve() as server:
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
-        variables = environment_variables(function, IDENTITY, extra={})
-        variables["AWS_LAMBDA_RUNTIME_API"] = f"127.0.0.1:{server.server_port}"
-        command = [sys.executable, "-X", "utf8", "-m", "awslambdaric", function.handler]
-        with subprocess.Popen(
-            command,
-            cwd=function.code,
-            env=variables,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        ) as process:
-            while not api.answered.wait(0.01) and process.poll() is None:
-                pass
-            process.kill()
-        server.shutdown()
-    if api.answers:
-        kind, body = api.answers[0]
-        return body, kind != "response"
-    return process.returncode
+    assert (ours.payload, ours.function_error) == (theirs.payload, theirs.function_error)
 
 
 VALUES = {
@@ -191,23 +118,6 @@ EVENTS = {
     "a number too long": b"1" * 5_000,
     "six megabytes": b'"' + b"x" * 6_200_000 + b'"',
 }
-
-
-async def assert_same(start_host: StartHost, function: Function, event: bytes = b"{}") -> None:
-    host = await start_host(function)
-
-    ours = await host.functions.invoke("F", event, request_id=REQUEST_ID)
-    theirs = run_official(function, event)
-
-    if isinstance(theirs, int):
-        fault = orjson.loads(ours.payload)
-        assert fault == {
-            "errorType": "Runtime.ExitError",
-            "errorMessage": f"RequestId: {REQUEST_ID} Error: Runtime exited with error: "
-            f"exit status {theirs}",
-        }
-    else:
-        assert (ours.payload, ours.function_error is not None) == theirs
 
 
 @pytest.mark.parametrize("runtime", ["python3.11", "python3.13"])

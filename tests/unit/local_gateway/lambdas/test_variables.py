@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from local_gateway.lambdas import bootstrap
+from local_gateway.lambdas.interpreters import own_python
 from local_gateway.lambdas.variables import (
     environment_variables,
     import_folders,
@@ -56,6 +57,7 @@ async def test_a_function_sees_lambdas_variables_and_nothing_of_the_developers(
         "LAMBDA_RUNTIME_DIR": str(Path(bootstrap.__file__).parent),
         "LAMBDA_TASK_ROOT": str(function.code),
         "LANG": "en_US.UTF-8",
+        "LD_LIBRARY_PATH": f"{function.code}:{function.code}/lib",
         "MINE": "1",
         "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
         "TZ": ":UTC",
@@ -85,16 +87,13 @@ def test_a_log_stream_is_named_by_the_day_in_utc() -> None:
     assert log_stream_name(1_704_067_199_999, "ab") == "2023/12/31/[$LATEST]ab"
 
 
-def test_a_later_layer_is_searched_before_an_earlier_one(write_function: WriteFunction) -> None:
-    function = write_function(layers=(Path("/one"), Path("/two")))
-    inner = f"lib/python3.{sys.version_info.minor}/site-packages"
+def test_layers_are_searched_behind_the_code(write_function: WriteFunction) -> None:
+    function = write_function()
 
-    assert import_folders(function) == [
+    assert import_folders(function, Path("/layers"), "3.12") == [
         str(function.code),
-        f"/two/python/{inner}",
-        f"/one/python/{inner}",
-        "/two/python",
-        "/one/python",
+        "/layers/python/lib/python3.12/site-packages",
+        "/layers/python",
     ]
 
 
@@ -127,7 +126,7 @@ async def test_imports_come_from_the_code_then_the_layers_then_the_rest(
 
     assert answer == {
         "found": ["code", "layer", True],
-        "path": [*import_folders(function), answer["path"][3]],
+        "path": [*import_folders(function, layer, own_python().series), answer["path"][3]],
         "cwd": str(function.code),
         "argv": [bootstrap.__file__, "app.handler"],
         "same": True,
