@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING, Final, Generic, TypeAlias, TypeVar
 import orjson
 
 from local_gateway.errors import TemplateError
+from local_gateway.expressions import scan
+from local_gateway.jsonpath import Path, follow, read_steps, write_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from local_gateway.api import WebSocketApi
+    from local_gateway.jsonpath import Json
 
 T = TypeVar("T")
 
@@ -28,11 +31,8 @@ DISCONNECT = "$disconnect"
 LIFECYCLE = frozenset({CONNECT, DISCONNECT, DEFAULT})
 """Route keys that no message can select by name (gateway-spec 6.8)."""
 
-Path: TypeAlias = "tuple[str | int, ...]"
-"""Names and indexes from the top of the body down."""
 Part: TypeAlias = "str | Path"
 """A constant, or what to look up."""
-Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 
 
 class NoRoute(Enum):
@@ -45,11 +45,6 @@ NO_ROUTE: Final = NoRoute.NO_ROUTE
 """What a message selects that no route is for."""
 
 _BODY = re.compile(r"request\.body(?![A-Za-z0-9_])")
-_NAME = r"[A-Za-z0-9_]+(?:-[A-Za-z0-9_]+)*"
-_STEP = re.compile(
-    rf"\.(?P<name>{_NAME})|\[(?P<index>\d{{1,9}})\]|\[(?P<quote>['\"])(?P<key>.*?)(?P=quote)\]"
-)
-_MAX_DEPTH = 128  # a route key has at most 128 characters, so nothing deeper can match
 _ALLOWED = "$request.body.path, ${request.body.path[0].name}, constants, and \\$ for a dollar sign"
 
 
@@ -97,25 +92,7 @@ def compile_expression(expression: str) -> tuple[Part, ...]:
     if _BODY.match(expression):
         # The console proposes `request.body.action`, which as a constant would match nothing.
         expression = "$" + expression
-    parts: list[Part] = []
-    constant: list[str] = []
-    at = 0
-    while at < len(expression):
-        if expression.startswith("\\$", at):
-            constant.append("$")
-            at += 2
-        elif expression[at] != "$":
-            constant.append(expression[at])
-            at += 1
-        else:
-            if constant:
-                parts.append("".join(constant))
-                constant.clear()
-            path, at = _variable(expression, at + 1)
-            parts.append(path)
-    if constant:
-        parts.append("".join(constant))
-    return tuple(parts)
+    return scan(expression, _variable)
 
 
 def _variable(expression: str, at: int) -> tuple[Path, int]:
@@ -123,17 +100,12 @@ def _variable(expression: str, at: int) -> tuple[Path, int]:
     body = _BODY.match(expression, at + has_brace)
     if body is None:
         raise ValueError("asks for something else than the body of a message")
-    at = body.end()
-    path: list[str | int] = []
-    while step := _STEP.match(expression, at):
-        index = step["index"]
-        path.append(int(index) if index is not None else step["name"] or step["key"] or "")
-        at = step.end()
-    if expression[at : at + 1] in {".", "["} or (has_brace and expression[at : at + 1] != "}"):
+    path, at = read_steps(expression, body.end())
+    if has_brace and expression[at : at + 1] != "}":
         raise ValueError(f"has a path that isn't understood from character {at + 1} on")
     if not path:
         raise ValueError("names no part of the body")
-    return tuple(path), at + has_brace
+    return path, at + has_brace
 
 
 def evaluate(parts: tuple[Part, ...], text: str) -> str | None:
@@ -151,37 +123,7 @@ def evaluate(parts: tuple[Part, ...], text: str) -> str | None:
         return None
     first = parts[0] if parts else ""
     if len(parts) == 1:
-        return first if isinstance(first, str) else _stringify(_follow(first, body))
+        return first if isinstance(first, str) else write_text(follow(first, body))
     return "".join(
-        part if isinstance(part, str) else _stringify(_follow(part, body)) for part in parts
+        part if isinstance(part, str) else write_text(follow(part, body)) for part in parts
     )
-
-
-def _follow(path: Path, value: Json) -> Json:
-    for step in path:
-        if isinstance(value, dict) and isinstance(step, str):
-            value = value.get(step)
-        elif isinstance(value, list) and isinstance(step, int):
-            value = value[step] if step < len(value) else None
-        else:
-            return None
-    return value
-
-
-def _stringify(value: Json, depth: int = 0) -> str:
-    """Write a selected value as AWS does: text as it stands, an array as `[a, b]` (6.3).
-
-    The text of an object isn't documented; Java writes a map as here, and no route key looks so.
-    """
-    if isinstance(value, str):
-        return value
-    if value is None or depth > _MAX_DEPTH:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, list):
-        return f"[{', '.join(_stringify(item, depth + 1) for item in value)}]"
-    if isinstance(value, dict):
-        pairs = (f"{key}={_stringify(item, depth + 1)}" for key, item in value.items())
-        return f"{{{', '.join(pairs)}}}"
-    return str(value)
