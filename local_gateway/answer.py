@@ -37,12 +37,14 @@ def error(status: int, error_type: str, message: str) -> Answer:
 
 OK = Answer(200)
 NO_CONTENT = Answer(204)
+BAD_REQUEST = error(400, "BadRequestException", "Bad Request")
 UNAUTHORIZED = error(401, "UnauthorizedException", "Unauthorized")
 FORBIDDEN = error(403, "ForbiddenException", "Forbidden")
 """Also for a host or stage that does not exist (gateway-spec 1.7)."""
 GONE = Answer(410, "GoneException")
 """Without a body, as has been observed (13.3)."""
 PAYLOAD_TOO_LARGE = error(413, "PayloadTooLargeException", "Payload Too Large")
+UNSUPPORTED_MEDIA_TYPE = error(415, "BadRequestException", "Unsupported Media Type")
 UPGRADE_REQUIRED = error(426, "UpgradeRequiredException", "Upgrade Required")
 """To a plain request for a stage's own URL (1.8)."""
 TOO_MANY_REQUESTS = error(429, "TooManyRequestsException", "Too Many Requests")
@@ -51,6 +53,9 @@ QUOTA_EXCEEDED = error(429, "LimitExceededException", "Limit Exceeded")
 """To a client whose usage plan has no requests left."""
 INTERNAL_SERVER_ERROR = error(500, "InternalServerErrorException", "Internal server error")
 BAD_GATEWAY = error(502, "InternalServerErrorException", "Internal server error")
+NETWORK_ERROR = error(
+    504, "InternalServerErrorException", "Network error communicating with endpoint"
+)
 GATEWAY_TIMEOUT = error(504, "InternalServerErrorException", "Endpoint request timed out")
 
 

@@ -60,13 +60,14 @@ class IntegrationResponse:
     """What a non-proxy integration makes of one kind of back-end answer."""
 
     key: str
-    """`$default`, or `/regex/` over what the integration response selection expression gives."""
+    """`$default`, `/regex/` or a text, over what the integration response selection expression
+    gives: the error message of a function, else the status."""
     template_selection: str | None = None
     """Chooses among `templates`; None is `$default`."""
     templates: Mapping[str, str] = field(default_factory=_empty)
     """VTL by template key."""
-    parameters: Mapping[str, str] = field(default_factory=_empty)
-    """`ResponseParameters`."""
+    is_binary: bool = False
+    """`CONVERT_TO_TEXT`: the back-end's bytes are sent to the client as base64."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +98,7 @@ class CustomIntegration:
     functions: Mapping[str, str] = field(default_factory=_empty)
     """As for `LambdaProxy`."""
     uri: str | None = None
-    """Of `HTTP` and `HTTP_PROXY`; may hold `${stageVariables.x}`."""
+    """Of `HTTP` and `HTTP_PROXY`; may hold `${stageVariables.x}`, and `{x}` for a parameter."""
     method: str = "POST"
     """`IntegrationMethod`, of `HTTP` and `HTTP_PROXY`."""
     timeout_ms: int = 29_000
@@ -110,6 +111,8 @@ class CustomIntegration:
     """`RequestParameters`: `integration.request.header.X` and the like to an expression."""
     responses: tuple[IntegrationResponse, ...] = ()
     """`AWS::ApiGatewayV2::IntegrationResponse`, in the template's order; proxies need none."""
+    is_binary: bool = False
+    """`CONVERT_TO_BINARY`: the message is base64, and its bytes are sent."""
 
 
 Integration: TypeAlias = LambdaProxy | CustomIntegration
@@ -192,7 +195,7 @@ class Route:
     """`route.request.querystring.x` and the like to whether it is required."""
     model_selection: str | None = None
     models: Mapping[str, Model] = field(default_factory=_empty)
-    """`RequestModels`: by what `model_selection` gives."""
+    """`RequestModels`: by what `model_selection` gives, or `$default`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
-from local_gateway.api import LambdaProxy
+from local_gateway.api import CustomIntegration, LambdaProxy
 from local_gateway.event import Events
 from local_gateway.ids import GatewayIds
 from local_gateway.integrations.lambda_proxy import LambdaProxyTarget
 from local_gateway.routing import CONNECT, DISCONNECT, RouteSelector
+from local_gateway.throttling import ThrottledTarget, route_bucket
+from local_gateway.validation import RequiringTarget, ValidatingTarget, required_parameters
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from local_gateway.calls import TimedCall
     from local_gateway.deadlines import Alarm, Deadlines
     from local_gateway.integration import FunctionRunner, Target
+    from local_gateway.integrations.http_client import HttpClient
 
     Timeouts: TypeAlias = "Callable[[int], tuple[Deadlines[TimedCall], Alarm[TimedCall]]]"
     """Takes the milliseconds after which calls are late; returns where they wait for that."""
@@ -44,7 +47,16 @@ class CompiledRoute:
 class Deployment:
     """One stage of one API."""
 
-    __slots__ = ("api_id", "connect", "disconnect", "events", "ids", "select", "stage")
+    __slots__ = (
+        "api_id",
+        "connect",
+        "connect_bucket",
+        "disconnect",
+        "events",
+        "ids",
+        "select",
+        "stage",
+    )
 
     def __init__(
         self,
@@ -53,6 +65,7 @@ class Deployment:
         identity: Identity,
         *,
         functions: FunctionRunner,
+        http_client: Callable[[], HttpClient],
         timeouts: Timeouts,
     ) -> None:
         """Compile; raises TemplateError if the route selection expression isn't understood."""
@@ -61,10 +74,13 @@ class Deployment:
         self.ids = GatewayIds(api.api_id)
         self.events = Events(api, stage, identity)
         targets = {
-            key: compile_target(route, stage, functions) for key, route in api.routes.items()
+            key: compile_target(route, stage, functions, http_client)
+            for key, route in api.routes.items()
         }
         self.connect = targets.get(CONNECT)
         """What decides about a handshake; without one every handshake is accepted."""
+        self.connect_bucket = route_bucket(stage, CONNECT)
+        """What throttles handshakes, None if nothing does."""
         self.disconnect = targets.get(DISCONNECT)
         self.select = RouteSelector(
             api,
@@ -77,11 +93,38 @@ class Deployment:
         ).select
 
 
-def compile_target(route: Route, stage: Stage, functions: FunctionRunner) -> Target | None:
-    """Return what a route calls on this stage, None for one without an integration."""
+def compile_target(
+    route: Route, stage: Stage, functions: FunctionRunner, http_client: Callable[[], HttpClient]
+) -> Target | None:
+    """Return what a route calls on this stage, None for one without an integration.
+
+    What the route asks for in front of its integration stands there as a target of its own; a
+    handshake is throttled before it gets here, and a goodbye never.
+    """
+    target = _compile_integration(route, stage, functions, http_client)
+    required = required_parameters(route)
+    if required:
+        return RequiringTarget(target, required)
+    if target is None or route.route_key in {CONNECT, DISCONNECT}:
+        return target
+    if route.models:
+        target = ValidatingTarget(target, route)
+    bucket = route_bucket(stage, route.route_key)
+    return target if bucket is None else ThrottledTarget(target, bucket)
+
+
+def _compile_integration(
+    route: Route, stage: Stage, functions: FunctionRunner, http_client: Callable[[], HttpClient]
+) -> Target | None:
     match route.integration:
         case LambdaProxy() as integration:
             function = integration.function_in(stage.name)
             return LambdaProxyTarget(functions, function, integration.timeout_ms)
-        case _:
+        case CustomIntegration() as integration:
+            from local_gateway.integrations.compiling import (  # noqa: PLC0415 — its libraries take
+                compile_custom,  # time that templates without it are spared
+            )
+
+            return compile_custom(integration, stage, functions, http_client)
+        case None:
             return None

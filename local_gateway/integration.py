@@ -2,11 +2,19 @@
 
 What can go wrong, and what the client is told (gateway-spec 2, 7 and 16):
 
-    IntegrationError        abstract; `answer` refuses a handshake, `message` goes into a frame
-    ├── FunctionFailed      502 Internal server error: the function raised, crashed or timed out
-    ├── MalformedResponse   502 Internal server error: not a Lambda proxy response
-    ├── NotInvocable        500 Internal server error: Lambda refused the call
-    └── IntegrationTimeout  504 Endpoint request timed out: no answer in time
+    IntegrationError           abstract; `answer` refuses a handshake, `message` goes into a frame
+    ├── FunctionFailed         502 Internal server error: the function raised, crashed or timed out
+    ├── MalformedResponse      502 Internal server error: not a Lambda proxy response
+    ├── NotInvocable           500 Internal server error: Lambda refused the call
+    ├── TemplateFailed         500 Internal server error: a mapping template can't be evaluated
+    ├── NoIntegrationResponse  500 Internal server error: none takes the back-end's answer
+    ├── BackendUnreachable     504 Network error communicating with endpoint
+    ├── IntegrationTimeout     504 Endpoint request timed out: no answer in time
+    ├── UnsupportedMediaType   415 Unsupported Media Type: no template, and nothing passes through
+    └── RequestRefused         abstract; the integration doesn't hear of it
+        ├── InvalidRequestBody 400 Invalid request body: no model allows it
+        ├── MissingParameters  400 Missing required request parameters: […]
+        └── Throttled          429 Too Many Requests
 
 None of them closes a connection.
 """
@@ -19,7 +27,17 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol, TypeAlias
 
 import orjson
 
-from local_gateway.answer import BAD_GATEWAY, GATEWAY_TIMEOUT, INTERNAL_SERVER_ERROR, Answer
+from local_gateway.answer import (
+    BAD_GATEWAY,
+    BAD_REQUEST,
+    GATEWAY_TIMEOUT,
+    INTERNAL_SERVER_ERROR,
+    NETWORK_ERROR,
+    TOO_MANY_REQUESTS,
+    UNSUPPORTED_MEDIA_TYPE,
+    Answer,
+    error,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -68,7 +86,7 @@ class Functions(Protocol):
 class IntegrationError(Exception):
     """An integration had no usable answer; the text says why, for the developer."""
 
-    answer: ClassVar[Answer] = BAD_GATEWAY
+    answer: Answer = BAD_GATEWAY
     message: ClassVar[str] = "Internal server error"
 
 
@@ -91,6 +109,61 @@ class IntegrationTimeout(IntegrationError):
 
     answer = GATEWAY_TIMEOUT
     message = "Endpoint request timed out"
+
+
+class TemplateFailed(IntegrationError):
+    """A mapping template, or a conversion, can't be applied to this request or answer."""
+
+    answer = INTERNAL_SERVER_ERROR
+
+
+class NoIntegrationResponse(IntegrationError):
+    """No integration response is for what the back-end answered."""
+
+    answer = INTERNAL_SERVER_ERROR
+
+
+class BackendUnreachable(IntegrationError):
+    """An HTTP back-end refused the connection, cut it, or sent what isn't HTTP."""
+
+    answer = NETWORK_ERROR
+    message = "Network error communicating with endpoint"
+
+
+class UnsupportedMediaType(IntegrationError):
+    """No request template has the selected key, and `PassthroughBehavior` lets nothing through."""
+
+    answer = UNSUPPORTED_MEDIA_TYPE
+    message = "Unsupported Media Type"
+
+
+class RequestRefused(IntegrationError):
+    """A request is turned away in front of the integration."""
+
+    answer = BAD_REQUEST
+
+
+class InvalidRequestBody(RequestRefused):
+    """No model of the route allows the message."""
+
+    message = "Invalid request body"
+
+
+class MissingParameters(RequestRefused):
+    """A handshake lacks parameters that `$connect` requires."""
+
+    def __init__(self, names: list[str]) -> None:
+        """Take their names."""
+        problem = f"Missing required request parameters: [{', '.join(names)}]"
+        super().__init__(problem)
+        self.answer = error(400, "BadRequestException", problem)
+
+
+class Throttled(RequestRefused):
+    """A throttle of the stage or the route has no token left."""
+
+    answer = TOO_MANY_REQUESTS
+    message = "Too Many Requests"
 
 
 class ProxyResponse(NamedTuple):
@@ -173,8 +246,8 @@ def read_proxy_response(payload: bytes) -> ProxyResponse:
     """
     try:
         response: Json = orjson.loads(payload)
-    except orjson.JSONDecodeError as error:
-        raise MalformedResponse("the function's result is not JSON") from error
+    except orjson.JSONDecodeError as problem:
+        raise MalformedResponse("the function's result is not JSON") from problem
     if not isinstance(response, dict):
         raise MalformedResponse("the function's result is not an object with a statusCode")
     status = response.get("statusCode")

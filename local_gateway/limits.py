@@ -44,9 +44,12 @@ class TokenBucket:
     __slots__ = ("_at", "_tokens", "burst", "per_second")
 
     def __init__(self, per_second: float, *, burst: float | None = None) -> None:
-        """Take the rate, and how many may come at once: one second's worth unless `burst`."""
+        """Take the rate, and how many may come at once: one second's worth unless `burst`.
+
+        A burst of less than one lets nothing through.
+        """
         self.per_second = per_second
-        self.burst = max(1.0, per_second if burst is None else burst)
+        self.burst = max(1.0, per_second) if burst is None else burst
         self._tokens = self.burst
         self._at: float | None = None
 

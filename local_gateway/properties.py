@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from local_gateway.intrinsics import Resolver
 
 _INTEGER: Final = re.compile(r"[-+]?\d{1,18}")
+_NUMBER: Final = re.compile(r"[-+]?\d{1,18}(?:\.\d{1,18})?")
 
 
 class Properties:
@@ -78,6 +79,16 @@ class Properties:
             raise self.error(name, f"is {text!r}", allowed=f"{least} to {most}")
         return int(text)
 
+    def optional_number(self, name: str, *, least: float) -> float | None:
+        """Return a number that is not below a limit of AWS, or None."""
+        value = self.value(name)
+        if value is None:
+            return None
+        text = self._resolver.text(value, self.place.at(name))
+        if not _NUMBER.fullmatch(text) or float(text) < least:
+            raise self.error(name, f"is {text!r}", allowed=f"a number from {least:g} on")
+        return float(text)
+
     def boolean(self, name: str, *, default: bool = False) -> bool:
         """Return a truth value."""
         value = self.value(name)
@@ -101,6 +112,10 @@ class Properties:
         """Return the mapping under `name`, whose values are resolved one by one when read."""
         at = self.place.at(name)
         return self._child(self._choose(self._values.get(name), at), at)
+
+    def section(self, name: str) -> Properties:
+        """Return the mapping under `name`, an empty one if there is none."""
+        return self.mapping(name) or Properties({}, self._resolver, self.place.at(name))
 
     def mappings(self, name: str) -> list[Properties]:
         """Return a list of mappings."""

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from local_gateway import api as model
     from local_gateway.calls import TimedCall
     from local_gateway.integration import Call, FunctionRunner, ProxyResponse, Target
+    from local_gateway.integrations.http_client import HttpClient
     from local_gateway.limits import TokenBucket
     from local_gateway.registry import Registry
     from local_gateway.server import Receive, Scope, Send
@@ -95,12 +96,14 @@ class WebSocketFront:
         self._running: set[Call] = set()
         self._all_ended = asyncio.Event()
         self._said: set[str] = set()
+        self._http_client: HttpClient | None = None
         self._deployments = {
             (api.logical_id, stage.name): Deployment(
                 api,
                 stage,
                 application.identity,
                 functions=functions,
+                http_client=self._get_http_client,
                 timeouts=self._timeouts_after,
             )
             for api in application.websocket_apis.values()
@@ -152,11 +155,13 @@ class WebSocketFront:
                 await asyncio.wait_for(self._all_ended.wait(), _CLOSE_SECONDS)
         for _, alarm in self._timeouts.values():
             alarm.stop()
+        if self._http_client is not None:
+            await self._http_client.close()
 
     async def _decide(
         self, deployment: Deployment, handshake: Handshake, caller: Caller, request: Request
     ) -> Accepted | Refused:
-        if not self._may_connect():
+        if not self._may_connect(deployment):
             return Refused(TOO_MANY_REQUESTS)
         target = deployment.connect
         if target is None:
@@ -169,11 +174,10 @@ class WebSocketFront:
             self._explain(f"{CONNECT} answers {error.answer.status}: {error}")
             return Refused(error.answer)
 
-    def _may_connect(self) -> bool:
+    def _may_connect(self, deployment: Deployment) -> bool:
         now = clock.monotonic()
-        if self.account_rate is not None and not self.account_rate.take(now):
-            return False
-        return self._connect_rate is None or self._connect_rate.take(now)
+        buckets = (self.account_rate, self._connect_rate, deployment.connect_bucket)
+        return all(bucket is None or bucket.take(now) for bucket in buckets)
 
     async def _wait(self, call: ConnectCall, timeout_ms: int) -> ProxyResponse:
         """Return the answer if it is in time; a function that is late goes on running."""
@@ -217,6 +221,14 @@ class WebSocketFront:
             alarm = Alarm(deadlines, _time_out)
             pair = self._timeouts[timeout_ms] = (deadlines, alarm)
         return pair
+
+    def _get_http_client(self) -> HttpClient:
+        """Return what HTTP integrations share; only a template that has some imports it."""
+        if self._http_client is None:
+            from local_gateway.integrations.http_client import HttpClient  # noqa: PLC0415 — aiohttp
+
+            self._http_client = HttpClient()
+        return self._http_client
 
     def explain_once(self, line: str) -> None:
         """Say a line to the developer, unless it was said before."""

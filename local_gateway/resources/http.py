@@ -64,9 +64,10 @@ def _read_routes(api: str, declarations: Declarations) -> list[HttpRoute]:
     for _, properties in routes.of_api(api, declarations):
         routes.check_open(properties)
         method, path = _split_key(properties)
-        integration = integrations.target_of(properties, api, declarations, is_http=True)
-        if integration is None:
+        target = integrations.find_target(properties, api, declarations)
+        if target is None:
             raise properties.error("Target", "is missing")
+        integration = integrations.read_http(*target, declarations)
         found.append(HttpRoute(method=method, path=path, integration=integration))
     return found
 

@@ -6,12 +6,13 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from local_gateway.api import LambdaProxy
+from local_gateway.stage_variables import has_stage_variables
 
 if TYPE_CHECKING:
     from local_gateway.declarations import Declarations
     from local_gateway.properties import Properties
 
-_KIND: Final = "AWS::ApiGatewayV2::Integration"
+INTEGRATION: Final = "AWS::ApiGatewayV2::Integration"
 _INVOCATIONS: Final = re.compile(
     r"arn:[^:]*:apigateway:[^:]*:lambda:path/2015-03-31/functions/(?P<function>.+)/invocations"
 )
@@ -22,20 +23,19 @@ HTTP_TIMEOUT_MS: Final = 30_000
 """Defaults and most of `TimeoutInMillis`."""
 
 
-def target_of(
-    route: Properties, api: str, declarations: Declarations, *, is_http: bool
-) -> LambdaProxy | None:
+def find_target(
+    route: Properties, api: str, declarations: Declarations
+) -> tuple[str, Properties] | None:
     """Return the integration that a route's `Target` names, None without a target.
 
     Raises:
         TemplateError: The target is no integration of this API.
-        UnsupportedFeature: The integration isn't an AWS_PROXY to a function of the template.
     """
     target = route.optional_text("Target")
     if target is None:
         return None
     match = _TARGET.fullmatch(target)
-    logical_id = declarations.find(_KIND, match["id"]) if match else None
+    logical_id = declarations.find(INTEGRATION, match["id"]) if match else None
     if logical_id is None:
         raise route.error(
             "Target",
@@ -45,7 +45,7 @@ def target_of(
     properties = declarations.properties(logical_id)
     if properties.text("ApiId") != declarations.id(api):
         raise route.error("Target", f"{logical_id} is an integration of another API than {api}")
-    return _read(logical_id, properties, declarations, is_http=is_http)
+    return logical_id, properties
 
 
 def function_of(properties: Properties, name: str, uri: str, declarations: Declarations) -> str:
@@ -54,10 +54,6 @@ def function_of(properties: Properties, name: str, uri: str, declarations: Decla
     Raises:
         UnsupportedFeature: It is no function of this template.
     """
-    if "${stageVariables." in uri:
-        raise properties.unsupported(
-            name, f"is {uri!r}, with a stage variable", allowed="the ARN of a function"
-        )
     match = _INVOCATIONS.fullmatch(uri)
     function = declarations.find_function(match["function"] if match else uri)
     if function is None:
@@ -67,35 +63,59 @@ def function_of(properties: Properties, name: str, uri: str, declarations: Decla
     return function
 
 
-def _read(
-    logical_id: str, properties: Properties, declarations: Declarations, *, is_http: bool
-) -> LambdaProxy:
+def read_http(logical_id: str, properties: Properties, declarations: Declarations) -> LambdaProxy:
+    """Return an integration of an HTTP API.
+
+    Raises:
+        UnsupportedFeature: It isn't an AWS_PROXY to a function of the template.
+    """
     kind = properties.text("IntegrationType")
     if kind != "AWS_PROXY":
         raise properties.unsupported("IntegrationType", f"is {kind}", allowed="AWS_PROXY")
+    check_proxy(properties)
+    check_payload_format(properties, "PayloadFormatVersion")
+    uri = properties.text("IntegrationUri")
+    if has_stage_variables(uri):
+        raise properties.unsupported(
+            "IntegrationUri", f"is {uri!r}, with a stage variable", allowed="the ARN of a function"
+        )
+    return LambdaProxy(
+        logical_id=logical_id,
+        function=function_of(properties, "IntegrationUri", uri, declarations),
+        timeout_ms=properties.integer(
+            "TimeoutInMillis", HTTP_TIMEOUT_MS, least=50, most=HTTP_TIMEOUT_MS
+        ),
+    )
+
+
+def check_proxy(properties: Properties) -> None:
+    """Refuse what an integration with a function can't have here.
+
+    Raises:
+        UnsupportedFeature: It has it.
+    """
+    check_connection(properties)
     if properties.has("IntegrationSubtype"):
         subtype = properties.text("IntegrationSubtype")
         raise properties.unsupported(
             "IntegrationSubtype", f"is {subtype}", allowed="none, with a function in IntegrationUri"
         )
-    if properties.text("ConnectionType", "INTERNET") != "INTERNET":
-        raise properties.unsupported("ConnectionType", "is VPC_LINK", allowed="INTERNET")
     if properties.has("ContentHandlingStrategy"):
         strategy = properties.text("ContentHandlingStrategy")
         raise properties.unsupported("ContentHandlingStrategy", f"is {strategy}", allowed="none")
-    if properties.has("RequestParameters") or properties.has("ResponseParameters"):
-        name = "RequestParameters" if properties.has("RequestParameters") else "ResponseParameters"
-        raise properties.unsupported(name, "maps parameters", allowed="none")
-    if is_http:
-        check_payload_format(properties, "PayloadFormatVersion")
-    most = HTTP_TIMEOUT_MS if is_http else WEBSOCKET_TIMEOUT_MS
-    return LambdaProxy(
-        logical_id=logical_id,
-        function=function_of(
-            properties, "IntegrationUri", properties.text("IntegrationUri"), declarations
-        ),
-        timeout_ms=properties.integer("TimeoutInMillis", most, least=50, most=most),
-    )
+    for name in ("RequestParameters", "ResponseParameters"):
+        if properties.mapping(name):
+            raise properties.unsupported(name, "maps parameters", allowed="none")
+
+
+def check_connection(properties: Properties) -> None:
+    """Refuse back-ends in a VPC, which only AWS can reach.
+
+    Raises:
+        UnsupportedFeature: It is one.
+    """
+    if properties.choice("ConnectionType", ("INTERNET", "VPC_LINK"), "INTERNET") != "INTERNET":
+        raise properties.unsupported("ConnectionType", "is VPC_LINK", allowed="INTERNET")
 
 
 def check_payload_format(properties: Properties, name: str) -> None:

@@ -6,14 +6,19 @@ import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from local_gateway.api import Stage
+from local_gateway.api import Stage, Throttle
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from local_gateway.declarations import Declarations
     from local_gateway.properties import Properties
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
-_THROTTLES: Final = ("ThrottlingBurstLimit", "ThrottlingRateLimit")
+_KIND: Final = "AWS::ApiGatewayV2::Stage"
+_BURST, _RATE = "ThrottlingBurstLimit", "ThrottlingRateLimit"
+_THROTTLES: Final = (_BURST, _RATE)
+_MAX_BURST: Final = 2**31 - 1
 
 
 def read(api: str, declarations: Declarations, *, is_http: bool) -> dict[str, Stage]:
@@ -21,18 +26,22 @@ def read(api: str, declarations: Declarations, *, is_http: bool) -> dict[str, St
 
     Raises:
         TemplateError: The API has no stage, so that no client could reach it, or a name is wrong.
-        UnsupportedFeature: A stage limits the rate of requests.
+        UnsupportedFeature: A stage of an HTTP API limits the rate of requests.
     """
     stages: dict[str, Stage] = {}
     api_id = declarations.id(api)
-    for _, properties in declarations.of_type("AWS::ApiGatewayV2::Stage"):
+    for _, properties in declarations.of_type(_KIND):
         if properties.text("ApiId") != api_id:
             continue
         name = _name(properties, is_http=is_http)
         if name in stages:
             raise properties.error("StageName", f"the API {api} has a stage {name!r} already")
-        stages[name] = Stage(name=name, variables=MappingProxyType(_variables(properties)))
-        _check_throttles(properties)
+        stages[name] = Stage(
+            name=name,
+            variables=MappingProxyType(_variables(properties)),
+            throttle=_throttle(properties.mapping("DefaultRouteSettings"), is_http=is_http),
+            route_throttles=MappingProxyType(_route_throttles(properties, is_http=is_http)),
+        )
     if not stages:
         raise declarations.properties(api).place.error(
             "no AWS::ApiGatewayV2::Stage has this API, so nobody could reach it"
@@ -53,11 +62,42 @@ def _variables(properties: Properties) -> dict[str, str]:
     return {name: variables.text(name) for name in variables} if variables else {}
 
 
-def _check_throttles(properties: Properties) -> None:
-    defaults = properties.mapping("DefaultRouteSettings")
-    by_route = properties.mapping("RouteSettings")
-    settings = [defaults, *(by_route.mapping(key) for key in by_route)] if by_route else [defaults]
-    for setting in filter(None, settings):
-        for name in _THROTTLES:
-            if setting.has(name):
-                raise setting.unsupported(name, f"is {setting.text(name)}", allowed="no throttling")
+def check_route_throttles(
+    api: str, stages: Mapping[str, Stage], routes: Iterable[str], declarations: Declarations
+) -> None:
+    """Check that a stage throttles routes that are there.
+
+    Raises:
+        TemplateError: It names another one.
+    """
+    keys = tuple(routes)
+    for _, properties in declarations.of_type(_KIND):
+        if properties.text("ApiId") != declarations.id(api):
+            continue
+        for key in stages[properties.text("StageName")].route_throttles:
+            if key not in keys:
+                raise properties.error(
+                    "RouteSettings", f"names {key!r}, no route of {api}", allowed=", ".join(keys)
+                )
+
+
+def _throttle(settings: Properties | None, *, is_http: bool) -> Throttle | None:
+    if settings is None or not any(settings.has(name) for name in _THROTTLES):
+        return None
+    if is_http:
+        name = next(name for name in _THROTTLES if settings.has(name))
+        raise settings.unsupported(name, f"is {settings.text(name)}", allowed="no throttling")
+    return Throttle(
+        rate=settings.optional_number(_RATE, least=0.0),
+        burst=settings.optional_integer(_BURST, least=0, most=_MAX_BURST),
+    )
+
+
+def _route_throttles(properties: Properties, *, is_http: bool) -> dict[str, Throttle]:
+    by_route = properties.section("RouteSettings")
+    throttles: dict[str, Throttle] = {}
+    for key in by_route:
+        throttle = _throttle(by_route.mapping(key), is_http=is_http)
+        if throttle is not None:
+            throttles[key] = throttle
+    return throttles

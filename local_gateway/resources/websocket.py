@@ -6,9 +6,19 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from local_gateway.api import Route, WebSocketApi
-from local_gateway.resources import integrations, routes, stages
+from local_gateway.resources import (
+    integrations,
+    models,
+    route_parameters,
+    routes,
+    stages,
+    websocket_integrations,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from local_gateway.api import Integration, Stage
     from local_gateway.declarations import Declarations
     from local_gateway.properties import Properties
 
@@ -31,18 +41,24 @@ def read(declarations: Declarations) -> dict[str, WebSocketApi]:
 
 
 def _read_api(logical_id: str, properties: Properties, declarations: Declarations) -> WebSocketApi:
+    found_stages = stages.read(logical_id, declarations, is_http=False)
+    found_routes = _read_routes(logical_id, found_stages, declarations)
+    stages.check_route_throttles(logical_id, found_stages, found_routes, declarations)
     return WebSocketApi(
         logical_id=logical_id,
         api_id=declarations.id(logical_id),
         name=properties.text("Name"),
         route_selection_expression=properties.text("RouteSelectionExpression"),
-        routes=MappingProxyType(_read_routes(logical_id, declarations)),
-        stages=MappingProxyType(stages.read(logical_id, declarations, is_http=False)),
+        routes=MappingProxyType(found_routes),
+        stages=MappingProxyType(found_stages),
     )
 
 
-def _read_routes(api: str, declarations: Declarations) -> dict[str, Route]:
+def _read_routes(
+    api: str, found_stages: Mapping[str, Stage], declarations: Declarations
+) -> dict[str, Route]:
     two_way = _two_way_routes(api, declarations)
+    api_models = models.read(api, declarations)
     found: dict[str, Route] = {}
     for logical_id, properties in routes.of_api(api, declarations):
         key = _route_key(properties)
@@ -51,12 +67,20 @@ def _read_routes(api: str, declarations: Declarations) -> dict[str, Route]:
                 "RouteKey", f"{found[key].logical_id} has the route key {key!r} already"
             )
         routes.check_open(properties)
-        _check_validation(properties)
+        parameters = route_parameters.read(properties, key)
+        selection, request_models = models.of_route(properties, api_models, declarations)
+        if request_models and key in {"$connect", "$disconnect"}:
+            raise properties.unsupported(
+                "RequestModels", f"has models, and {key} has no body", allowed="none"
+            )
         found[key] = Route(
             logical_id=logical_id,
             route_key=key,
-            integration=integrations.target_of(properties, api, declarations, is_http=False),
+            integration=_integration(properties, key, api, found_stages, declarations),
             has_route_response=logical_id in two_way,
+            request_parameters=parameters,
+            model_selection=selection,
+            models=request_models,
         )
     if not found:
         raise declarations.properties(api).place.error(
@@ -74,15 +98,21 @@ def _route_key(properties: Properties) -> str:
     return key
 
 
-def _check_validation(properties: Properties) -> None:
-    for name in ("ModelSelectionExpression", "RequestModels"):
-        if properties.has(name):
-            raise properties.unsupported(name, "asks for validation by a model", allowed="none")
-    parameters = properties.mapping("RequestParameters")
-    for name in parameters or ():
-        declared = parameters.mapping(name) if parameters else None
-        if declared and declared.boolean("Required"):
-            raise declared.unsupported("Required", "is true", allowed="false")
+def _integration(
+    route: Properties,
+    key: str,
+    api: str,
+    found_stages: Mapping[str, Stage],
+    declarations: Declarations,
+) -> Integration | None:
+    target = integrations.find_target(route, api, declarations)
+    if target is None:
+        return None
+    logical_id, properties = target
+    integration = websocket_integrations.read(logical_id, properties, found_stages, declarations)
+    if key == "$connect":
+        route_parameters.check_declared(route, properties, integration)
+    return integration
 
 
 def _two_way_routes(api: str, declarations: Declarations) -> set[str]:

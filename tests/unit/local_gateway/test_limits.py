@@ -27,3 +27,9 @@ def test_bucket_of_less_than_one_a_second_still_gives_one() -> None:
     bucket = TokenBucket(0.5)
 
     assert [bucket.take(0.0), bucket.take(1.0), bucket.take(2.0)] == [True, False, True]
+
+
+def test_bucket_with_a_burst_of_nothing_gives_nothing() -> None:
+    bucket = TokenBucket(10, burst=0)
+
+    assert [bucket.take(0.0), bucket.take(100.0)] == [False, False]
