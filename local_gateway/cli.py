@@ -24,6 +24,7 @@ from local_gateway import ids
 from local_gateway.emulator import STOP_SECONDS, Emulator
 from local_gateway.errors import StartError, TemplateError
 from local_gateway.options import WrongInput, parser, read_options
+from local_gateway.why import Why
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,7 +66,7 @@ async def _serve(options: Options) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
-    emulator = Emulator(options, write_log=_log, why=_why)
+    emulator = Emulator(options, write_log=_log, why=Why(_why))
     starting = asyncio.create_task(emulator.start())
     stopping = asyncio.create_task(stopped.wait())
     try:

@@ -11,14 +11,10 @@ from typing import TYPE_CHECKING
 import orjson
 
 from local_gateway import clock, limits
+from local_gateway import why as reasons
 from local_gateway.calls import DisconnectCall, MessageCall
 from local_gateway.event import Request
-from local_gateway.integration import (
-    FunctionFailed,
-    IntegrationError,
-    IntegrationTimeout,
-    write_error_frame,
-)
+from local_gateway.integration import IntegrationError, IntegrationTimeout, write_error_frame
 from local_gateway.lifecycle import NO_STATUS, TABLE, Closing, Effect, Input, State
 from local_gateway.routing import NO_ROUTE
 
@@ -117,6 +113,10 @@ class Connection:
         """Close the connection, as `DELETE` does."""
         self._apply(Input.DELETE)
 
+    @property
+    def _place(self) -> str:
+        return f"stage {self.deployment.stage}"
+
     # What the wire says
 
     def on_open(self, wire: Wire) -> None:
@@ -141,7 +141,9 @@ class Connection:
         """Take the wire's close."""
         if code == _TOO_BIG:
             what = reason or f"a message of more than {limits.MESSAGE_BYTES} bytes"
-            self._front.why(f"{self.connection_id} was closed with {code}: {what}")
+            self._front.why.say(
+                reasons.TOO_BIG, self._place, connection_id=self.connection_id, what=what
+            )
         self._apply(Input.FAILURE, Closing(code, reason))
 
     def on_lost(self) -> None:
@@ -198,7 +200,10 @@ class Connection:
         route = deployment.select(text)
         if route is NO_ROUTE:
             self.tell("Forbidden", request.request_id)
-        elif route is not None:
+            front.why.say(reasons.NO_ROUTE, self._place)
+        elif route is None:
+            front.why.say(reasons.ROUTE_WITHOUT_INTEGRATION, self._place)
+        else:
             call = MessageCall(self, route, text, deployment.ids.new_message_id(now_ms), request)
             self._in_flight += 1
             route.deadlines.add(call, clock.monotonic())
@@ -215,13 +220,16 @@ class Connection:
         """Tell the client that a call has failed, unless it heard of the timeout already."""
         if call.route.deadlines.discard(call):
             self.tell(error.message, call.request.request_id)
-        if not isinstance(error, FunctionFailed):  # whose log says more
-            self._front.why(f"route {call.route.key}: {error}")
+        if error.reason is not None:
+            self._front.why.say(error.reason, f"route {call.route.key}", problem=error)
         self._end(call)
 
     def on_timeout(self, call: MessageCall) -> None:
         """Tell the client that a call takes too long; its answer will go nowhere."""
         self.tell(IntegrationTimeout.message, call.request.request_id)
+        route = call.route
+        problem = f"no answer in {route.target.timeout_ms} ms"
+        self._front.why.say(reasons.INTEGRATION_TIMEOUT, f"route {route.key}", problem=problem)
 
     def _end(self, call: MessageCall) -> None:
         self._in_flight -= 1
@@ -244,14 +252,11 @@ class Connection:
         if not response.body:
             return
         if not route.is_two_way:
-            self._front.explain_once(
-                f"route {route.key} returns a body and has no AWS::ApiGatewayV2::"
-                "RouteResponse: nothing is sent to the client"
-            )
+            self._front.why.say(reasons.ONE_WAY_BODY, f"route {route.key}")
             return
         data = response.body.encode()
         if len(data) > limits.MESSAGE_BYTES:
-            self._front.why(f"route {route.key} returns {len(data)} bytes, too many to send")
+            self._front.why.say(reasons.REPLY_TOO_BIG, f"route {route.key}", length=len(data))
             self.tell(IntegrationError.message, request_id)
             return
         self._wire.write_text(data)
@@ -262,7 +267,7 @@ class Connection:
 
     def _disconnect(self, closing: Closing) -> None:
         front, deployment = self._front, self.deployment
-        front.registry.remove(self)
+        front.registry.remove(self, clock.monotonic())
         front.wheel.discard(self, self._slot)
         if deployment.disconnect is not None:
             now_ms = clock.now_ms()

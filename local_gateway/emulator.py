@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from local_gateway import clock, limits, own_resources
+from local_gateway import why as reasons
 from local_gateway.api import Application, Identity
 from local_gateway.app import App, is_cross_site, is_for_this_machine
 from local_gateway.banner import write_banner
+from local_gateway.browsers import BLOCKED_BY_BROWSERS
 from local_gateway.handlers import check_handlers
 from local_gateway.http_api import HttpApiFront
 from local_gateway.lambdas.functions import Functions
@@ -30,7 +32,6 @@ from local_gateway.session import SLOT_SECONDS, VIRTUAL_SLOT_SECONDS, WebSocketF
 from local_gateway.sources import Sources
 from local_gateway.template import load
 from local_gateway.timekeeping import Timekeeper
-from local_gateway.why import Why
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from local_gateway.api import Stage, WebSocketApi
     from local_gateway.lambdas.interpreters import Interpreter
     from local_gateway.server import Headers
+    from local_gateway.why import Why
 
 EMBEDDED_VALKEY = "embedded:valkey"
 """A parameter with this value gets the URL of a Valkey server that the emulator starts."""
@@ -87,9 +89,9 @@ class Emulator:
         options: Options,
         *,
         write_log: Callable[[str], None],
-        why: Callable[[str], None],
+        why: Why,
     ) -> None:
-        """Take the options, what takes the functions' log lines, and what takes diagnostics."""
+        """Take the options, what takes the functions' log lines, and who is told of surprises."""
         self._options = options
         self._write_log = write_log
         self._why = why
@@ -170,6 +172,7 @@ class Emulator:
             max_concurrency=options.max_concurrency,
             interpreters=self._interpreters,
             write_log=self._write_log,
+            why=self._why,
         )
         registry = Registry()
         account_rate = TokenBucket(options.account_rate) if options.account_rate else None
@@ -188,11 +191,10 @@ class Emulator:
         http = HttpApiFront(application, functions)
         invoke = InvokeApi(application, functions)
         sources = Sources(application, functions, self._services)
-        why = Why(self._why)
         timekeeper = Timekeeper(
             running=lambda: functions.running() | sources.running(),
             followers=self._services,
-            why=why,
+            why=self._why,
             has_functions=bool(application.functions),
         )
         app = App(
@@ -206,7 +208,7 @@ class Emulator:
                 own_resources.the_clock(timekeeper),
                 own_resources.connections(registry, application),
                 own_resources.recycling(functions, application),
-                own_resources.why_lines(why),
+                own_resources.why_lines(self._why),
             ),
             allow_remote=options.allow_remote,
         )
@@ -224,6 +226,8 @@ class Emulator:
         await server.start()
         self._stack.push_async_callback(server.stop)
         self.port = server.port
+        if self.port in BLOCKED_BY_BROWSERS:
+            self._why.say(reasons.BLOCKED_PORT, f"port {self.port}")
         await provisioning
         environment |= self._services.environment
         environment |= _own_endpoints(application, self.port)

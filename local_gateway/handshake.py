@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from local_gateway import why as reasons
 from local_gateway.answer import Answer
 from local_gateway.integration import MalformedResponse
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from local_gateway.integration import ProxyResponse
+    from local_gateway.why import Why
 
 _MIN_OK, _MAX_OK, _MIN_FINAL = 200, 299, 200
 _SUBPROTOCOL = "sec-websocket-protocol"
@@ -62,19 +64,16 @@ def _returned_subprotocol(response: ProxyResponse) -> str | None:
 
 
 def explain_subprotocol(
-    headers: Iterable[tuple[bytes, bytes]], subprotocol: str | None
-) -> str | None:
-    """Say why a client will not like the subprotocol that it gets, None if it will."""
+    why: Why, place: str, headers: Iterable[tuple[bytes, bytes]], subprotocol: str | None
+) -> None:
+    """Say so if the client will not like the subprotocol that it gets."""
     lines = [value.decode("latin-1") for name, value in headers if is_subprotocol(name)]
     offered = [item.strip() for line in lines for item in line.split(",") if item.strip()]
     if subprotocol is None:
-        if not offered:
-            return None
-        names = ", ".join(offered)
-        return f"the client offers {names}, $connect returns no {_SUBPROTOCOL}: browsers then close"
-    if subprotocol not in offered:
-        return f"$connect returns {_SUBPROTOCOL}: {subprotocol}, which the client did not offer"
-    return None
+        if offered:
+            why.say(reasons.SUBPROTOCOL_NOT_RETURNED, place, offered=", ".join(offered))
+    elif subprotocol not in offered:
+        why.say(reasons.SUBPROTOCOL_NOT_OFFERED, place, subprotocol=subprotocol)
 
 
 def is_subprotocol(name: bytes) -> bool:

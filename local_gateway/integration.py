@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol, TypeAlias
 
 import orjson
 
+from local_gateway import why
 from local_gateway.answer import (
     BAD_GATEWAY,
     BAD_REQUEST,
@@ -88,20 +89,27 @@ class IntegrationError(Exception):
 
     answer: Answer = BAD_GATEWAY
     message: ClassVar[str] = "Internal server error"
+    reason: ClassVar[why.Reason | None] = why.INTEGRATION_FAILED
+    """What the developer is told, None if the function's log says more."""
 
 
 class FunctionFailed(IntegrationError):
     """The function raised, crashed or ran into its own timeout."""
 
+    reason = None
+
 
 class MalformedResponse(IntegrationError):
     """The function returned something else than a Lambda proxy response."""
+
+    reason = why.MALFORMED_RESPONSE
 
 
 class NotInvocable(IntegrationError):
     """Lambda did not run the function."""
 
     answer = INTERNAL_SERVER_ERROR
+    reason = why.NOT_INVOCABLE
 
 
 class IntegrationTimeout(IntegrationError):
@@ -109,6 +117,7 @@ class IntegrationTimeout(IntegrationError):
 
     answer = GATEWAY_TIMEOUT
     message = "Endpoint request timed out"
+    reason = why.INTEGRATION_TIMEOUT
 
 
 class TemplateFailed(IntegrationError):

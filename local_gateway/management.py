@@ -13,9 +13,11 @@ from urllib.parse import unquote
 import orjson
 
 from local_gateway import answer, clock, limits
+from local_gateway import why as reasons
 from local_gateway.answer import Answer
 from local_gateway.ids import CONNECTION_ID, GatewayIds
 from local_gateway.times import iso
+from local_gateway.why import Why
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,10 +26,6 @@ if TYPE_CHECKING:
     from local_gateway.limits import TokenBucket
     from local_gateway.registry import OpenConnection, Registry
     from local_gateway.server import Direct, Headers, Receive, Reply, Scope, Send
-
-
-def _say_nothing(line: str) -> None:
-    del line
 
 
 class ManagementApi:
@@ -39,7 +37,7 @@ class ManagementApi:
         registry: Registry,
         *,
         account_rate: TokenBucket | None = None,
-        why: Callable[[str], None] = _say_nothing,
+        why: Why | None = None,
     ) -> None:
         """Take what is served.
 
@@ -47,11 +45,11 @@ class ManagementApi:
             application: Its WebSocket APIs are managed.
             registry: Where the open connections are.
             account_rate: Posts beyond it are refused with 429; None is unlimited.
-            why: Takes a line for the developer wherever AWS would surprise.
+            why: Is told wherever AWS would surprise.
         """
         self._registry = registry
         self._account_rate = account_rate
-        self._why = why
+        self._why = why or Why()
         self._ids = {
             api.logical_id: GatewayIds(api.api_id) for api in application.websocket_apis.values()
         }
@@ -122,7 +120,7 @@ class ManagementApi:
         if self._account_rate is not None and not self._account_rate.take(clock.monotonic()):
             return answer.LIMIT_EXCEEDED
         if not body.isascii():
-            body = self._as_text(body, connection_id)
+            body = self._as_text(body, found)
         return answer.OK if found.post(body) else answer.LIMIT_EXCEEDED
 
     def get_connection(self, api: WebSocketApi, stage: Stage, connection_id: str) -> Answer:
@@ -153,21 +151,20 @@ class ManagementApi:
         if not CONNECTION_ID.fullmatch(connection_id):
             message = f"Invalid connectionId: {connection_id}"
             return answer.error(400, "BadRequestException", message)
+        place = f"stage {stage.name}"
         if self._registry.is_pending(connection_id):
-            self._why(
-                f"{connection_id} is used while its $connect runs: 410, since the connection is "
-                "established only when $connect has returned"
-            )
+            self._why.say(reasons.POST_DURING_CONNECT, place, connection_id=connection_id)
+        elif (gone_for := self._registry.gone_for(connection_id, clock.monotonic())) is not None:
+            self._why.say(reasons.POST_TO_GONE, place, connection_id=connection_id, ago=gone_for)
         return answer.GONE
 
-    def _as_text(self, body: bytes, connection_id: str) -> bytes:
+    def _as_text(self, body: bytes, connection: OpenConnection) -> bytes:
         """Return a body that is UTF-8: what isn't is replaced (gateway-spec 16)."""
         try:
             body.decode()
         except UnicodeDecodeError:
-            self._why(
-                f"a post to {connection_id} is not UTF-8: sent as text with replacement characters"
-            )
+            place = f"stage {connection.stage_name}"
+            self._why.say(reasons.POST_NOT_UTF8, place, connection_id=connection.connection_id)
             return body.decode(errors="replace").encode()
         return body
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from local_gateway.api import Stage, WebSocketApi
+
+
+_REMEMBERED: Final = 1_000
+"""Of how many connections that are gone the registry can say since when."""
 
 
 class OpenConnection(Protocol):
@@ -63,13 +68,14 @@ class OpenConnection(Protocol):
 class Registry:
     """Which connections are open, and which are still connecting. Every call is O(1)."""
 
-    __slots__ = ("_open", "_pending")
+    __slots__ = ("_gone", "_open", "_pending")
 
     def __init__(self) -> None:
         # Ids are unique in a process, so an id finds its connection, which knows its stage:
         # a key of API, stage and id would cost each connection 64 bytes more.
         self._open: dict[str, OpenConnection] = {}
         self._pending: set[str] = set()
+        self._gone: OrderedDict[str, float] = OrderedDict()
 
     def __len__(self) -> int:
         """Return how many connections are open."""
@@ -95,9 +101,17 @@ class Registry:
         """Let pushes find a connection from now on."""
         self._open[connection.connection_id] = connection
 
-    def remove(self, connection: OpenConnection) -> None:
-        """Let pushes find it no longer; a connection that is gone stays gone."""
-        self._open.pop(connection.connection_id, None)
+    def remove(self, connection: OpenConnection, now: float) -> None:
+        """Let pushes find it no longer, from `now` on; a connection that is gone stays gone."""
+        if self._open.pop(connection.connection_id, None) is not None:
+            self._gone[connection.connection_id] = now
+            if len(self._gone) > _REMEMBERED:
+                self._gone.popitem(last=False)
+
+    def gone_for(self, connection_id: str, now: float) -> float | None:
+        """Return for how many seconds a connection has been gone, None if nobody remembers it."""
+        gone_at = self._gone.get(connection_id)
+        return None if gone_at is None else now - gone_at
 
     def find(self, api: WebSocketApi, stage: Stage, connection_id: str) -> OpenConnection | None:
         """Return the open connection with this id on this stage, None if there is none."""

@@ -12,6 +12,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from local_gateway import clock, limits
+from local_gateway import why as reasons
 from local_gateway.answer import TOO_MANY_REQUESTS, refuse
 from local_gateway.calls import ConnectCall
 from local_gateway.connection import Connection
@@ -22,10 +23,9 @@ from local_gateway.handshake import Accepted, Refused, decide, explain_subprotoc
 from local_gateway.integration import IntegrationError, NotInvocable
 from local_gateway.routing import CONNECT
 from local_gateway.upgrade import UPGRADE
+from local_gateway.why import Why
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from local_gateway import api as model
     from local_gateway.calls import TimedCall
     from local_gateway.integration import Call, FunctionRunner, ProxyResponse, Target
@@ -45,10 +45,6 @@ _SLOTS_PER_TIMEOUT = 8
 _CLOSE_SECONDS = 2.0
 
 
-def _say_nothing(line: str) -> None:
-    del line
-
-
 class WebSocketFront:
     """Accepts and refuses handshakes for the WebSocket APIs of an application."""
 
@@ -63,7 +59,7 @@ class WebSocketFront:
         slot_seconds: float = SLOT_SECONDS,
         connect_rate: TokenBucket | None = None,
         account_rate: TokenBucket | None = None,
-        why: Callable[[str], None] = _say_nothing,
+        why: Why | None = None,
     ) -> None:
         """Compile the APIs.
 
@@ -77,7 +73,7 @@ class WebSocketFront:
             connect_rate: Handshakes beyond it are refused with 429; None is unlimited.
             account_rate: Handshakes and messages beyond it are throttled; None is unlimited. The
                 management API shares the quota, so it gets the same bucket.
-            why: Takes a line for the developer wherever AWS would surprise.
+            why: Is told wherever AWS would surprise.
 
         Raises:
             TemplateError: A route selection expression is not understood.
@@ -87,7 +83,7 @@ class WebSocketFront:
         self.idle_timeout_seconds = idle_timeout_seconds
         self.max_duration_seconds = max_duration_seconds
         self.account_rate = account_rate
-        self.why = why
+        self.why = why or Why()
         self._connect_rate = connect_rate
         shortest = min(idle_timeout_seconds, max_duration_seconds)
         self.wheel = Wheel["Connection"](min(slot_seconds, shortest / _SLOTS_PER_TIMEOUT))
@@ -95,7 +91,6 @@ class WebSocketFront:
         self._timeouts: dict[int, tuple[Deadlines[TimedCall], Alarm[TimedCall]]] = {}
         self._running: set[Call] = set()
         self._all_ended = asyncio.Event()
-        self._said: set[str] = set()
         self._http_client: HttpClient | None = None
         self._deployments = {
             (api.logical_id, stage.name): Deployment(
@@ -135,7 +130,9 @@ class WebSocketFront:
             if isinstance(verdict, Refused):
                 await refuse(send, verdict.answer, request.request_id)
                 return
-            self._explain(explain_subprotocol(handshake.headers, verdict.subprotocol))
+            explain_subprotocol(
+                self.why, f"stage {stage.name}", handshake.headers, verdict.subprotocol
+            )
             # A client may have left while `$connect` ran. The function has taken the connection as
             # established, so it is, and lost at once: `$disconnect` is invoked.
             upgrade.accept(Connection(self, deployment, caller), verdict.subprotocol)
@@ -171,7 +168,12 @@ class WebSocketFront:
         try:
             return decide(await self._wait(call, target.timeout_ms))
         except IntegrationError as error:
-            self._explain(f"{CONNECT} answers {error.answer.status}: {error}")
+            self.why.say(
+                reasons.CONNECT_FAILED,
+                f"route {CONNECT}",
+                status=error.answer.status,
+                problem=error,
+            )
             return Refused(error.answer)
 
     def _may_connect(self, deployment: Deployment) -> bool:
@@ -229,16 +231,6 @@ class WebSocketFront:
 
             self._http_client = HttpClient()
         return self._http_client
-
-    def explain_once(self, line: str) -> None:
-        """Say a line to the developer, unless it was said before."""
-        if line not in self._said:
-            self._said.add(line)
-            self.why(line)
-
-    def _explain(self, line: str | None) -> None:
-        if line is not None:
-            self.why(line)
 
 
 def _time_out(late: TimedCall) -> None:

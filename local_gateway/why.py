@@ -97,31 +97,40 @@ NOT_INVOCABLE = _reason(
     "FRAME-5",
     "{problem}: the client gets Internal server error",
 )
+INTEGRATION_FAILED = _reason(
+    "integration-failed",
+    "CLOSE-12",
+    "{problem}: the client gets an error frame, and the connection stays open",
+)
 INTEGRATION_TIMEOUT = _reason(
     "integration-timeout",
     "FRAME-6",
-    "the function takes longer than the {timeout_ms} ms that the integration waits: the client "
-    "gets Endpoint request timed out, and what the function returns later goes nowhere",
+    "{problem}: the client gets Endpoint request timed out, and what comes later goes nowhere",
 )
 FUNCTION_TIMEOUT = _reason(
     "function-timeout",
     "FRAME-3",
-    "the function reached its own Timeout and was ended: the client gets Internal server error",
+    "it reached its Timeout of {seconds} s and was ended: a client gets Internal server error",
+)
+NO_ROUTE = _reason(
+    "no-route",
+    "FRAME-2",
+    "a message chose no route, and there is no $default: the client gets Forbidden",
 )
 ROUTE_WITHOUT_INTEGRATION = _reason(
     "route-without-integration",
     "ROUTE-18",
-    "a message chose this route, which has no integration: it is dropped without a word",
+    "a message chose a route without an integration: it is dropped without a word",
 )
-PYTHON_DIFFERS = _reason(
-    "python-differs",
+INTERPRETER_DIFFERS = _reason(
+    "interpreter-differs",
     "RUNTIME-1",
-    "{functions} run here on Python {here}, on AWS on {there}",
+    "{problem}",
 )
 BLOCKED_PORT = _reason(
     "blocked-port",
     "ENDPOINT-1",
-    "browsers refuse to connect to port {port} (the fetch standard blocks it); other clients don't",
+    "browsers refuse to connect to it, a bad port of the fetch standard; other clients don't",
 )
 DEPLOYMENT_MISSES_ROUTE = _reason(
     "deployment-misses-route",
@@ -182,3 +191,9 @@ class Why:
         said = self._said[key] = Said(reason, place, reason.text.format(**facts), times)
         if str(times).rstrip("0") == "1":
             self._write(str(said))
+
+
+def write_table() -> str:
+    """Write every reason as a row of the table in docs/reference/why.md."""
+    rows = [f"| `{each.id}` | {each.clause} | {each.text} |" for each in REASONS.values()]
+    return "\n".join(rows) + "\n"

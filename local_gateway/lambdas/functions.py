@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from local_gateway import clock, ids
+from local_gateway import why as reasons
 from local_gateway.lambdas.environment import INIT_SECONDS, Blueprint, Invocation
 from local_gateway.lambdas.interpreters import Interpreters
 from local_gateway.lambdas.opt import merge as opt_of
@@ -26,6 +27,7 @@ from local_gateway.lambdas.pool import Pool
 from local_gateway.lambdas.result import InvocationRefused, InvokeResult
 from local_gateway.lambdas.runtimes import interpreter_notes, missing, program
 from local_gateway.lambdas.variables import environment_variables
+from local_gateway.why import Why
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -62,6 +64,7 @@ class Functions:
         max_concurrency: int = 16,
         interpreters: Interpreters | None = None,
         write_log: Callable[[str], None],
+        why: Why | None = None,
     ) -> None:
         """Take the application; nothing runs yet.
 
@@ -69,13 +72,15 @@ class Functions:
         by `start`, when the servers that they name are up;
         `max_concurrency` limits the processes of a function that reserves no concurrency;
         `interpreters` are what functions run on, the emulator's own Python alone if None;
-        `write_log` gets each line of a function's output, its name and request id in front.
+        `write_log` gets each line of a function's output, its name and request id in front;
+        `why` is told wherever Lambda would surprise.
         """
         self._application = application
         self._environment = environment  # complete by `start`: ports are known late
         self._max_concurrency = max_concurrency
         self._interpreters = interpreters or Interpreters()
         self._write_log = write_log
+        self._why = why or Why()
         self._pools: dict[str, Pool] = {}
         self._layers: list[Layer] = []
         self._submits: dict[str, Submit] = {}
@@ -105,8 +110,8 @@ class Functions:
             if missing(function, self._interpreters) is None
         }
         self._stack()
-        for note in interpreter_notes(self._application, self._interpreters):
-            self._write_log(f"why: {note}")
+        for place, problem in interpreter_notes(self._application, self._interpreters):
+            self._why.say(reasons.INTERPRETER_DIFFERS, place, problem=problem)
 
     async def prewarm(self) -> dict[str, str]:
         """Start one environment of each function, two at a time, and wait until they are there.
@@ -285,7 +290,15 @@ class Functions:
             write_line=self._write_log,
             init_seconds=INIT_SECONDS,
         )
-        return Pool(blueprint, limit=self._max_concurrency if limit is None else limit)
+        return Pool(
+            blueprint,
+            limit=self._max_concurrency if limit is None else limit,
+            on_timeout=lambda: self._why.say(
+                reasons.FUNCTION_TIMEOUT,
+                f"function {function.logical_id}",
+                seconds=function.timeout_seconds,
+            ),
+        )
 
     def _refusal(self, logical_id: str) -> InvocationRefused:
         function = self._application.functions.get(logical_id)

@@ -41,7 +41,7 @@ _REPLACED: Final = "its code was replaced"
 class Pool:
     """Up to `limit` environments made after one blueprint."""
 
-    def __init__(self, blueprint: Blueprint, *, limit: int) -> None:
+    def __init__(self, blueprint: Blueprint, *, limit: int, on_timeout: Callable[[], None]) -> None:
         self._blueprint = blueprint
         self._limit = limit
         self._all: set[Environment] = set()
@@ -52,7 +52,8 @@ class Pool:
         self._prewarmed: dict[Environment, asyncio.Future[bytes | None]] = {}
         self._growth: asyncio.TimerHandle | None = None
         self._deadlines: Deadlines[Environment] = Deadlines(blueprint.function.timeout_seconds)
-        self._alarm = MachineAlarm(self._deadlines, Environment.time_out)
+        self._alarm = MachineAlarm(self._deadlines, self._time_out)
+        self._on_timeout = on_timeout
         self._is_stopping = False
         self._emptied = asyncio.Event()
 
@@ -186,6 +187,10 @@ class Pool:
             self._start()
         else:
             self._grow()
+
+    def _time_out(self, environment: Environment) -> None:
+        self._on_timeout()
+        environment.time_out()
 
     def _grow(self) -> None:
         """Start an environment if the queue is worth one; else look again when it may be."""

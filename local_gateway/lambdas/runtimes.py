@@ -79,8 +79,13 @@ def find_interpreters(application: Application, pythons: Mapping[str, Interprete
         return Interpreters(pythons, why_no_node=str(unfit))
 
 
-def interpreter_notes(application: Application, interpreters: Interpreters) -> Iterator[str]:
-    """Go through why functions run on another version than they ask for, one line per language."""
+def interpreter_notes(
+    application: Application, interpreters: Interpreters
+) -> Iterator[tuple[str, str]]:
+    """Go through which functions run on another version than they ask for, and why.
+
+    There is one pair of texts for each language.
+    """
     functions = application.functions.values()
     own = own_python()
     asked = {
@@ -90,9 +95,11 @@ def interpreter_notes(application: Application, interpreters: Interpreters) -> I
     }
     if asked:
         yield (
-            f"functions for Python {_listed(asked)} run on {own.version}, because that is the "
-            f"interpreter of the emulator ({own.path}); --python {min(asked, key=_by_number)}=PATH "
-            "names another one"
+            f"functions for Python {_listed(asked)}",
+            (
+                f"run on {own.version}, because that is the interpreter of the emulator "
+                f"({own.path}); --python {min(asked, key=_by_number)}=PATH names another one"
+            ),
         )
     node = interpreters.node
     asked = {
@@ -102,8 +109,8 @@ def interpreter_notes(application: Application, interpreters: Interpreters) -> I
     }
     if node is not None and asked:
         yield (
-            f"functions for Node.js {_listed(asked)} run on {node.version}, because that is the "
-            f"node on the PATH ({node.path})"
+            f"functions for Node.js {_listed(asked)}",
+            f"run on {node.version}, because that is the node on the PATH ({node.path})",
         )
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import pytest
 
-from local_gateway import cli
+from local_gateway import clauses, cli, why
 
 ROOT: Final = Path(__file__).parents[2]
 DOCUMENTS: Final = sorted(
@@ -130,3 +130,11 @@ def test_the_changelog_names_the_version() -> None:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 
     assert f"## {version}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_every_why_line_is_documented_and_rests_on_a_clause() -> None:
+    table = (ROOT / "docs/reference/why.md").read_text().partition("|---|---|---|\n")[2]
+
+    assert table == why.write_table()
+    known = clauses.read()
+    assert [each.id for each in why.REASONS.values() if each.clause not in known] == []

@@ -15,6 +15,7 @@ from local_gateway.management import ManagementApi
 from local_gateway.registry import Registry
 from local_gateway.server import Server
 from local_gateway.session import WebSocketFront
+from local_gateway.why import Why
 from tests.fakes.functions import RecordingFunctions, accept
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ class Gateway:
             *(routes or DEFAULT_ROUTES), expression=expression, variables=variables
         )
         served = application(self.api)
-        why = self.lines.append
+        why = Why(self.lines.append)
         self.front = WebSocketFront(
             served, self.functions, self.registry, account_rate=account_rate, why=why, **options
         )

@@ -5,6 +5,7 @@ import pytest
 from local_gateway.answer import Answer
 from local_gateway.handshake import Accepted, Refused, decide, explain_subprotocol
 from local_gateway.integration import MalformedResponse, ProxyResponse
+from local_gateway.why import Why
 
 
 @pytest.mark.parametrize("status", [200, 299])
@@ -38,18 +39,22 @@ OFFER = [(b"Sec-WebSocket-Protocol", b"chat, other")]
 
 
 @pytest.mark.parametrize(
-    ("headers", "subprotocol", "surprise"),
+    ("headers", "subprotocol", "surprises"),
     [
-        ([], None, None),
-        (OFFER, "other", None),
-        (OFFER, None, "the client offers chat, other, $connect returns no"),
-        (OFFER, "third", "which the client did not offer"),
-        ([], "chat", "which the client did not offer"),
+        ([], None, []),
+        (OFFER, "other", []),
+        (OFFER, None, ["the client offers chat, other, $connect returns no"]),
+        (OFFER, "third", ["$connect returns sec-websocket-protocol: third, which the client did"]),
+        ([], "chat", ["$connect returns sec-websocket-protocol: chat, which the client did not"]),
     ],
 )
 def test_subprotocol_that_surprises_is_explained(
-    headers: list[tuple[bytes, bytes]], subprotocol: str | None, surprise: str | None
+    headers: list[tuple[bytes, bytes]], subprotocol: str | None, surprises: list[str]
 ) -> None:
-    line = explain_subprotocol(headers, subprotocol)
+    why = Why()
 
-    assert line is surprise is None or (surprise or "-") in (line or "")
+    explain_subprotocol(why, "stage dev", headers, subprotocol)
+
+    assert [
+        (said.place, said.text[: len(text)]) for said, text in zip(why.said, surprises, strict=True)
+    ] == [("stage dev", text) for text in surprises]

@@ -38,8 +38,8 @@ def test_removed_connection_is_gone_and_stays_so() -> None:
     registry, connection = Registry(), Connection("a")
     registry.add(connection)
 
-    registry.remove(connection)
-    registry.remove(connection)
+    registry.remove(connection, 1.0)
+    registry.remove(connection, 1.0)
 
     assert registry.find(API, DEV, "a") is None
     assert len(registry) == 0
@@ -62,3 +62,15 @@ def test_pending_connection_is_known_and_not_found() -> None:
     assert registry.find(API, DEV, "a") is None
     registry.release("a")
     assert not registry.is_pending("a")
+
+
+def test_a_connection_that_is_gone_is_remembered_for_a_while() -> None:
+    registry = Registry()
+    for number in range(1_001):
+        connection = Connection(f"{number}")
+        registry.add(connection)
+        registry.remove(connection, 10.0)
+
+    assert registry.gone_for("1000", 12.5) == 2.5
+    assert registry.gone_for("1", 12.5) == 2.5
+    assert registry.gone_for("0", 12.5) is None

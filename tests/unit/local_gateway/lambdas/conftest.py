@@ -14,6 +14,7 @@ import pytest
 
 from local_gateway.api import Application, Function, Identity
 from local_gateway.lambdas.functions import Functions
+from local_gateway.why import Why
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
@@ -48,7 +49,10 @@ class Host:
     def __init__(self, *functions: Function, **options: Any) -> None:  # noqa: ANN401 — of Functions
         self.lines: list[str] = []
         options = {"environment": {}, **options}
-        self.functions = Functions(application(*functions), write_log=self.lines.append, **options)
+        why = Why(lambda line: self.lines.append(f"why: {line}"))
+        self.functions = Functions(
+            application(*functions), write_log=self.lines.append, why=why, **options
+        )
 
     async def invoke(
         self,

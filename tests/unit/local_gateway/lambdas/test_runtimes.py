@@ -42,10 +42,11 @@ def test_other_versions_are_named_in_order(write_function: WriteFunction) -> Non
     notes = list(interpreter_notes(application(*functions), Interpreters()))
 
     own = ".".join(map(str, sys.version_info[:3]))
-    assert "\n".join(notes) == (
-        f"functions for Python 3.9, 3.99 run on {own}, because that is the interpreter of the "
-        f"emulator ({sys.executable}); --python 3.9=PATH names another one"
+    problem = (
+        f"run on {own}, because that is the interpreter of the emulator ({sys.executable}); "
+        "--python 3.9=PATH names another one"
     )
+    assert notes == [("functions for Python 3.9, 3.99", problem)]
 
 
 def test_an_interpreter_of_the_wanted_version_needs_no_note(write_function: WriteFunction) -> None:
@@ -66,10 +67,12 @@ def test_functions_for_another_node_are_named(write_function: WriteFunction) -> 
         write_function(name=name, runtime=f"nodejs{name[1:]}.x") for name in ("A22", "B18")
     ]
 
-    assert "\n".join(interpreter_notes(application(*functions), interpreters)) == (
-        "functions for Node.js 18, 22 run on 20.1.2, because that is the node on the PATH "
-        "(/usr/bin/node)"
-    )
+    assert list(interpreter_notes(application(*functions), interpreters)) == [
+        (
+            "functions for Node.js 18, 22",
+            "run on 20.1.2, because that is the node on the PATH (/usr/bin/node)",
+        )
+    ]
 
 
 @pytest.mark.parametrize(
