@@ -51,6 +51,10 @@ dev: $(RUN) ## Run the service here: template.yaml on the local gateway
 test: $(ALL) ## Run the tests, but for those of the build
 	$(BIN)/python -m pytest -n 2 -m 'not optional and not build' $(ARGS)
 
+.PHONY: sdks
+sdks: ## Fetch the AWS SDKs for JavaScript, which tests of the local gateway call it with
+	npm ci --prefix tests/sdks --ignore-scripts --no-audit --no-fund --loglevel=error
+
 CHECKS := check-lint check-format check-types check-imports check-spelling check-template check-docs
 
 .PHONY: check $(CHECKS)
@@ -115,7 +119,7 @@ install: $(ALL) ## Make the environment in .venv, linters and all
 
 .PHONY: clean
 clean: ## Remove the environment, and what was built or cached
-	rm -rf $(VENV) .aws-sam site dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .aws-sam site dist tests/sdks/node_modules .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 ##@ The environment

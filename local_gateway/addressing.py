@@ -6,10 +6,14 @@
 /{stage}                                     the WebSocket API that has this stage
 /{stage}/@connections/{connectionId}         its management API
 anything else                                the HTTP API
+
+A request whose Host is that of a deployed API, `{apiId}.execute-api.{region}.amazonaws.com`, is for
+this API, and its path what it is on AWS: so is one that an SDK has signed for there.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
@@ -69,6 +73,7 @@ class Nowhere:
 Address = OwnPage | Invoke | Socket | Management | Http | Nowhere
 
 _NOWHERE = Nowhere()
+_EXECUTE_API = re.compile(r"([a-z0-9]+)\.execute-api\.[a-z0-9-]+\.amazonaws\.com(\.cn)?")
 
 
 class Addressing:
@@ -86,6 +91,8 @@ class Addressing:
                 self._stages[stage.name] = Socket(api, stage)
         for name in shared:
             del self._stages[name]
+        self._by_id = {api.api_id: api for api in application.websocket_apis.values()}
+        self._http_by_id = {api.api_id: Http(api) for api in application.http_apis.values()}
         self._http_stages: dict[str, Http] = {}
         self._http: Http | None = None
         for api in application.http_apis.values():
@@ -113,6 +120,28 @@ class Addressing:
         if (http := self._http_stages.get(name)) is not None:
             return http
         return self._http or _NOWHERE
+
+    def resolve_at(self, host: str, raw_path: str) -> Address | None:
+        """Return the part that a path belongs to at a deployed API's host; None for other hosts.
+
+        The host of an API that the template doesn't have stands for the one that has the stage: an
+        address of another deployment.
+
+        Args:
+            host: in lower case, without a port.
+            raw_path: as for `resolve`.
+        """
+        deployed = _EXECUTE_API.fullmatch(host)
+        if deployed is None:
+            return None
+        if (http := self._http_by_id.get(deployed[1])) is not None:
+            return http
+        name, _, rest = raw_path[1:].partition("/")
+        socket = self._stages.get(unquote(name))
+        if (api := self._by_id.get(deployed[1])) is not None:
+            stage = api.stages.get(unquote(name))
+            socket = None if stage is None else Socket(api, stage)
+        return (_inside(socket, rest) if socket else None) or _NOWHERE
 
     def _resolve_named(self, path: str) -> Address:
         logical_id, _, rest = path.partition("/")

@@ -1,10 +1,10 @@
 """The ASGI application: every request goes to the part that its path belongs to.
 
 Host and Origin are checked here, before anything is run: the emulator answers to loopback names
-alone unless it was told otherwise, so that no web page reaches it by DNS rebinding; and what only
-developers and functions call (`@connections`, the Invoke API, the emulator's own pages) refuses
-requests that a page of another origin makes. The WebSocket and HTTP APIs leave the Origin to the
-functions, as AWS does.
+alone unless it was told otherwise, so that no web page reaches it by DNS rebinding, and to the
+hosts of deployed APIs, whose addresses only AWS can change; and what only developers and functions
+call (`@connections`, the Invoke API, the emulator's own pages) refuses requests that a page of
+another origin makes. The WebSocket and HTTP APIs leave the Origin to the functions, as AWS does.
 """
 
 from __future__ import annotations
@@ -101,11 +101,13 @@ class App:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand a request or a connection to its part."""
         is_websocket = scope["type"] == "websocket"
-        if not self._allow_remote and not is_for_this_machine(scope["headers"]):
-            await _refuse(send, 403, b"Forbidden", is_websocket=is_websocket)
-            return
         raw_path: str = scope["raw_path"].decode("latin-1").partition("?")[0]
-        address = self._addressing.resolve(raw_path)
+        address = self._addressing.resolve_at(_host(scope["headers"]), raw_path)
+        if address is None:
+            if not self._allow_remote and not is_for_this_machine(scope["headers"]):
+                await _refuse(send, 403, b"Forbidden", is_websocket=is_websocket)
+                return
+            address = self._addressing.resolve(raw_path)
         if is_websocket:
             await self._serve_websocket(address, scope, receive, send)
         else:
@@ -144,10 +146,15 @@ class App:
 
 def is_for_this_machine(headers: Headers) -> bool:
     """Tell whether the Host header names this machine, with any port or none."""
+    return _host(headers) in LOOPBACK_NAMES
+
+
+def _host(headers: Headers) -> str:
+    """Return the name in the Host header, empty if there is none."""
     for name, value in headers:
         if name.lower() == b"host":
-            return _bare(value) in LOOPBACK_NAMES
-    return False
+            return _bare(value)
+    return ""
 
 
 def is_cross_site(headers: Headers) -> bool:

@@ -10,7 +10,7 @@ import contextlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from local_gateway import clock, limits, own_resources
+from local_gateway import clock, limits, own_resources, redirect
 from local_gateway import why as reasons
 from local_gateway.api import Application, Identity
 from local_gateway.app import App, is_cross_site, is_for_this_machine
@@ -77,6 +77,8 @@ class Options:
     state_dir: Path | None = None
     cache_dir: Path | None = None
     allow_remote: bool = False
+    is_redirecting_sdks: bool = True
+    """Whether calls of AWS SDKs are kept on this machine."""
     virtual_clock: bool = False
     """Time moves only when it is told to."""
 
@@ -231,7 +233,11 @@ class Emulator:
         await provisioning
         environment |= self._services.environment
         environment |= _own_endpoints(application, self.port)
-        await functions.start()
+        gateway = f"http://127.0.0.1:{self.port}"
+        is_redirecting = options.is_redirecting_sdks
+        await functions.start(
+            redirect=redirect.write(application, gateway, environment) if is_redirecting else ""
+        )
         await sources.start()
         self._stack.push_async_callback(sources.stop)
         prewarming = asyncio.create_task(functions.prewarm())

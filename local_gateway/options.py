@@ -112,6 +112,11 @@ def parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="keep the embedded Valkey's data here; queues and tables start empty all the same",
     )
+    add(
+        "--no-sdk-redirect",
+        action="store_true",
+        help="let calls of AWS SDKs in functions go where their clients send them",
+    )
     add("--seed", type=int, metavar="N", help="draw the same ids at the same times again")
     add(
         "--virtual-clock",
@@ -156,6 +161,7 @@ def read_options(parsed: argparse.Namespace) -> Options:
         state_dir=parsed.state_dir,
         cache_dir=Path(cache) / "cloudpush",
         allow_remote=parsed.allow_remote,
+        is_redirecting_sdks=not parsed.no_sdk_redirect,
         virtual_clock=parsed.virtual_clock,
     )
 

@@ -36,6 +36,8 @@ _PYTHON: Final = re.compile(r"python(3\.\d+)")
 _NODE: Final = re.compile(r"nodejs(\d+)\.x")
 _OWN: Final = re.compile(r"provided(\.al2(023)?)?")
 _SAFE_PATH_SINCE: Final = 11
+_NO_METADATA: Final = {"AWS_EC2_METADATA_DISABLED": "true"}
+"""Keeps the SDKs from asking an instance for credentials where a function names none."""
 
 
 def python_series(function: Function) -> str | None:
@@ -162,7 +164,7 @@ def program(
             )
 
         variables = path_variables(Folders(function.code, opt, interpreter.path.parent))
-        return Program(variables, open_socketpair)
+        return Program(variables, open_socketpair, _NO_METADATA if redirect else {})
 
     if node_series(function) is not None:
         assert interpreters.node is not None  # noqa: S101 — `missing` says so
@@ -206,6 +208,7 @@ def _node_hooks(function: Function, redirect: str) -> dict[str, str]:
     # Quoted as `node` reads it: paths may hold blanks.
     shim = str(NODE_FOLDER / "sdk_redirect.cjs").replace("\\", "\\\\").replace('"', '\\"')
     return {
+        **_NO_METADATA,
         "NODE_OPTIONS": f'--require "{shim}" {own}'.rstrip(),
         REDIRECT_VARIABLE: redirect,
     }

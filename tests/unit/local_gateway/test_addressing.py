@@ -102,3 +102,38 @@ def test_a_named_stage_of_an_http_api_is_a_prefix() -> None:
     addresses = [addressing.resolve(path) for path in ("/v1/users", "/users")]
 
     assert addresses == [Http(http), Nowhere()]
+
+
+OTHER = WebSocketApi(
+    logical_id="Other",
+    api_id="otherother",
+    name="other",
+    route_selection_expression="",
+    routes={},
+    stages={"dev": DEV},
+)
+
+
+@pytest.mark.parametrize(
+    ("host", "path", "expected"),
+    [
+        ("abcdefghij.execute-api.us-east-1.amazonaws.com", "/dev", Socket(CHAT, DEV)),
+        (
+            "otherother.execute-api.cn-north-1.amazonaws.com.cn",
+            "/dev/@connections/a",
+            Management(OTHER, DEV, "a"),
+        ),
+        ("otherother.execute-api.us-east-1.amazonaws.com", "/prod", Nowhere()),
+        ("elsewhere0.execute-api.eu-west-1.amazonaws.com", "/prod", Socket(CHAT, PROD)),
+        ("elsewhere0.execute-api.eu-west-1.amazonaws.com", "/dev", Nowhere()),
+        ("elsewhere0.execute-api.eu-west-1.amazonaws.com", "/_gateway/", Nowhere()),
+        ("klmnopqrst.execute-api.us-east-1.amazonaws.com", "/dev", Http(HTTP)),
+        ("execute-api.us-east-1.amazonaws.com", "/dev", None),
+        ("abcdefghij.execute-api.us-east-1.amazonaws.com.evil.example", "/dev", None),
+        ("localhost", "/dev", None),
+    ],
+)
+def test_a_deployed_apis_host_has_its_paths(host: str, path: str, expected: Address | None) -> None:
+    addressing = Addressing(application(CHAT, OTHER, http=HTTP))
+
+    assert addressing.resolve_at(host, path) == expected

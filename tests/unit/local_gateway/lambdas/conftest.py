@@ -148,10 +148,10 @@ def write_function(tmp_path: Path) -> WriteFunction:
 async def start_host() -> AsyncIterator[StartHost]:
     async with AsyncExitStack() as stack:
 
-        async def start(*functions: Function, **options: Any) -> Host:  # noqa: ANN401 — of Functions
+        async def start(*functions: Function, redirect: str = "", **options: Any) -> Host:  # noqa: ANN401 — of Functions
             host = Host(*functions, **options)
             stack.push_async_callback(host.functions.stop)
-            await host.functions.start()
+            await host.functions.start(redirect=redirect)
             return host
 
         yield start

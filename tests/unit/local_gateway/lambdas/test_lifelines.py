@@ -271,9 +271,11 @@ async def test_what_a_handler_starts_gets_neither_the_socket_nor_the_lifeline(
 
 
 @pytest.mark.parametrize("loop_factory", [asyncio.new_event_loop, uvloop.new_event_loop])
+@pytest.mark.parametrize("runtime", ["python3.13", "provided.al2023"])
 def test_on_either_event_loop(
     write_function: WriteFunction,
     loop_factory: Callable[[], asyncio.AbstractEventLoop],
+    runtime: str,
 ) -> None:
     source = """
         import os
@@ -283,7 +285,9 @@ def test_on_either_event_loop(
                 os._exit(2)
             return event
     """
-    function = write_function(source, timeout_seconds=30)
+    files = {"bootstrap": CLIENT_OF_THE_RUNTIME_API}
+    function = write_function(source, files=files, runtime=runtime, timeout_seconds=30)
+    (function.code / "bootstrap").chmod(0o755)
     large = "x" * 3_000_000
 
     async def run() -> tuple[Host, list[object]]:
