@@ -1,29 +1,38 @@
 """What runs in an environment's process: loads the handler once, then calls it event by event.
 
-A script of its own process: `python -P bootstrap.py SOCKET LIFELINE ARN REDIRECT LENDS FOLDER …`,
-where REDIRECT is for `sdk_redirect` and LENDS a folder with packages that the interpreter lacks,
-either of them empty if there is none. Everything that
-a handler can notice (loading, context, JSON rules, error shapes, logging) is AWS's own client,
-`awslambdaric.bootstrap.run`; only its transport is replaced, HTTP by frames on a socketpair. The
-emulator's side imports the frames from here, so at module level this is the standard library's
-lightest part alone: what is imported here is what each cold start pays, and what a handler finds in
-`sys.modules` before its own imports.
+A script of its own process: `python -P bootstrap.py SOCKET LIFELINE TOKEN ARN REDIRECT LENDS
+FOLDER …`, where TOKEN, in hexadecimal, is what marks begin with, REDIRECT is for `sdk_redirect` and
+LENDS a folder with packages that the interpreter lacks, each empty if there is none. It stays one
+file, because importing several would have to be paid for by each cold start.
+
+Everything that a handler can notice (loading, context, JSON rules, error shapes, logging) is AWS's
+own client, `awslambdaric.bootstrap.run`; only its transport is replaced, HTTP by frames on a
+socketpair. The emulator's side imports the frames from here, so at module level this is the
+standard library's lightest part alone: what is imported here is what each cold start pays, and what
+a handler finds in `sys.modules` before its own imports.
 
 Frames, network byte order; strings are UTF-8:
 
     event    u32 payload length, u64 deadline (ms since the epoch),
              u16 request id length, u16 trace id length, u32 client context length,
-             then request id, trace id, client context, payload
-    answer   u8 kind, u32 payload length, then the payload
+             u8 whether it was sent ahead, then request id, trace id, client context, payload
+    answer   u8 kind, u32 payload length, u32 microseconds since the event was read, the payload
 
-One event at a time: the next one is sent once its predecessor is answered.
+Where the socket keeps packets apart (Linux), a frame is cut into packets of `PACKET_BYTES`, and no
+packet has parts of two frames.
+
+One event at a time: the next one is read once its predecessor is answered. It may have been sent
+ahead of that, and then nobody can tell from the outside whose output is whose. So the first thing
+that such an event prints is preceded by a mark and its request id, which the emulator takes out.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+from io import BufferedWriter, FileIO, TextIOWrapper
 from struct import Struct
+from time import perf_counter_ns
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -31,8 +40,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import TracebackType
 
-EVENT = Struct("!IQHHI")
-ANSWER = Struct("!BI")
+EVENT = Struct("!IQHHIB")
+ANSWER = Struct("!BII")
+
+MARK_END = b"\x1f"
+"""What a mark ends with: a token of the environment's own, a request id, and this."""
 
 READY, RESULT, ERROR, INIT_ERROR = range(4)
 """Kinds of answers: the handler is loaded (no payload); it returned; it raised; it didn't load."""
@@ -41,7 +53,13 @@ MAX_RESPONSE_BYTES = 6_291_556
 """What a handler may return, as JSON: 6 MB (Lambda developer guide, "Quotas") and a little, as the
 text of Lambda's own error says."""
 
-_CHUNK = 65_536
+PACKET_BYTES = 65_536
+"""The most that is sent, and read, at once."""
+
+_ATOMIC_BYTES = 4_096
+"""PIPE_BUF of Linux, pipe(7)."""
+
+_MOST_US = 2**32 - 1
 
 
 class SocketRuntimeClient:
@@ -51,10 +69,15 @@ class SocketRuntimeClient:
     its way out, before the exit status exists that the other side wants to report.
     """
 
-    def __init__(self, fd: int, arn: str, library: Any) -> None:  # noqa: ANN401 — a module
-        """Take the socket, the function's ARN, and `awslambdaric.lambda_runtime_client`."""
+    def __init__(self, fd: int, arn: str, mark: Mark, library: Any) -> None:  # noqa: ANN401 — a module
+        """Take the socket, the function's ARN, and `awslambdaric.lambda_runtime_client`.
+
+        `mark` is told of events that were sent ahead.
+        """
         self._fd = fd
         self._arn = arn
+        self._mark = mark
+        self._read_at = 0
         self._library = library
         self._is_ready = False
 
@@ -71,19 +94,23 @@ class SocketRuntimeClient:
         if not self._is_ready:
             self._is_ready = True
             self._answer(READY, b"")
-        data = os.read(self._fd, _CHUNK)
+        data = os.read(self._fd, PACKET_BYTES)
+        self._read_at = perf_counter_ns()
         if not data:
             # Nobody is left to tell, and atexit handlers of a handler don't run on Lambda either.
             os._exit(0)
         if len(data) < EVENT.size:
             data += self._read(EVENT.size - len(data))
-        length, deadline, id_length, trace_length, context_length = EVENT.unpack_from(data)
+        length, deadline, id_length, trace_length, context_length, is_ahead = EVENT.unpack_from(
+            data
+        )
         trace = EVENT.size + id_length
         context = trace + trace_length
         payload = context + context_length
         missing = payload + length - len(data)
         if missing:
             data += self._read(missing)
+        self._mark.due = bytes(data[EVENT.size : trace]) if is_ahead else b""
         return SimpleNamespace(
             invoke_id=data[EVENT.size : trace].decode(),
             x_amzn_trace_id=data[trace:context].decode(),
@@ -138,12 +165,49 @@ class SocketRuntimeClient:
         return data
 
     def _answer(self, kind: int, payload: bytes) -> None:
-        data = ANSWER.pack(kind, len(payload)) + payload
-        sent = os.write(self._fd, data)
-        if sent < len(data):
-            view = memoryview(data)
-            while sent < len(data):
-                sent += os.write(self._fd, view[sent:])
+        took_us = (perf_counter_ns() - self._read_at) // 1000 if self._read_at else 0
+        data = ANSWER.pack(kind, len(payload), min(took_us, _MOST_US)) + payload
+        sent = os.write(self._fd, data) if len(data) <= PACKET_BYTES else 0
+        view = memoryview(data)
+        while sent < len(data):
+            sent += os.write(self._fd, view[sent : sent + PACKET_BYTES])
+
+
+class Mark:
+    """What goes out in front of the first output of an event that was sent ahead."""
+
+    def __init__(self, token: bytes) -> None:
+        """Take what no function prints."""
+        self._token = token
+        self.due = b""
+        """The request id of such an event, until it prints something."""
+
+    def take(self) -> bytes:
+        """Return the mark if one is due, else nothing."""
+        if not self.due:
+            return b""
+        request_id, self.due = self.due, b""
+        return self._token + request_id + MARK_END
+
+
+class MarkedOutput(FileIO):
+    """A standard stream of the process, marked."""
+
+    def __init__(self, fd: int, mark: Mark) -> None:
+        """Write to `fd`, which stays open when this is closed."""
+        super().__init__(fd, "wb", closefd=False)
+        self._mark = mark
+
+    def write(self, data: Any) -> int:  # noqa: ANN401 — a buffer; typeshed's own is not importable
+        """Write the mark if one is due, and as much of `data` as one write takes."""
+        mark = self._mark.take()
+        if not mark:
+            return super().write(data)
+        # A write of so much is atomic: nobody's text comes between, and no read ends within a mark.
+        if len(mark) + len(data) > _ATOMIC_BYTES:
+            super().write(mark)
+            return super().write(data)
+        return super().write(mark + bytes(data)) - len(mark)
 
 
 def signals_end_of_file(release: str = os.uname().release) -> bool:
@@ -239,13 +303,14 @@ def _log_error(log: Callable[..., None], error: dict[str, Any], sink: object) ->
 
 def main(arguments: Sequence[str]) -> None:
     """Run the handler that the environment names, until there are no more events."""
-    fd, lifeline, arn, redirect, lends, *folders = arguments
+    fd, lifeline, token, arn, redirect, lends, *folders = arguments
     die_with_parent(int(lifeline))
     os.set_inheritable(int(fd), False)  # noqa: FBT003 — the argument has no name
     handler = os.environ["_HANDLER"]  # noqa: TID251 — set for this process by the emulator
     # As with LANG=en_US.UTF-8, which this machine may not have.
-    sys.stdout.reconfigure(encoding="utf-8", errors="strict")  # type: ignore[union-attr]  # a file
-    sys.stderr.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]  # a file
+    mark = Mark(bytes.fromhex(token))
+    sys.stdout = sys.__stdout__ = _open(1, mark, "strict")  # type: ignore[misc]  # final for others
+    sys.stderr = sys.__stderr__ = _open(2, mark, "backslashreplace")  # type: ignore[misc]  # the same
 
     if lends:
         sys.meta_path.append(Lender(lends))
@@ -255,8 +320,17 @@ def main(arguments: Sequence[str]) -> None:
         sys.meta_path.insert(0, BotocoreHook(redirect))
     sys.path[:0] = folders
     sys.argv = [sys.argv[0], handler]
-    client = SocketRuntimeClient(int(fd), arn, library.lambda_runtime_client)
+    client = SocketRuntimeClient(int(fd), arn, mark, library.lambda_runtime_client)
     library.bootstrap.run(handler, client)
+
+
+def _open(fd: int, mark: Mark, errors: str) -> TextIOWrapper:
+    """Return a standard stream as the interpreter makes it, but marked."""
+    raw = MarkedOutput(fd, mark)
+    line_buffering = fd == 2  # noqa: PLR2004 — standard error, as since Python 3.9
+    return TextIOWrapper(
+        BufferedWriter(raw), encoding="utf-8", errors=errors, line_buffering=line_buffering
+    )
 
 
 class Lender:

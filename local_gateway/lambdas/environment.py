@@ -6,6 +6,7 @@
     idle       run                         busy
     busy       RESULT, ERROR               idle      the caller; owner.is_free
     busy       the same, but it asks       resting   the caller
+    busy       the same, with some ahead   busy      owner.has_room; the caller
     busy       timeout, exit               gone      the caller: Sandbox.Timedout, Runtime.ExitError
     resting    READY                       idle      owner.is_free
     resting    timeout, exit               gone
@@ -16,15 +17,19 @@ A runtime that asks for each event (`Transport.asks_for_events`) may exit after 
 does after an exception that nobody caught: it is free once it has asked. Until then the timeout of
 the event that it answered holds, as on Lambda.
 
-A caller that gives up cancels its future and nothing else: the event is handled to its end, and the
-environment is free after that, as on Lambda.
+Events may be sent ahead to a busy environment, which then goes on without waiting for us: of all
+that an event costs, that wait is the largest part. They are given back to the owner if the
+environment ends before it has begun them, or when the owner takes them back.
+
+A caller that gives up changes nothing: the event is handled to its end, and the environment is free
+after that, as on Lambda.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
+from collections import deque
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final, Protocol
@@ -34,18 +39,16 @@ from local_gateway.lambdas import faults
 from local_gateway.lambdas.bootstrap import ERROR, INIT_ERROR, READY, RESULT
 from local_gateway.lambdas.output import Output
 from local_gateway.lambdas.process import Process
-from local_gateway.lambdas.result import InvocationRefused, InvokeResult
+from local_gateway.lambdas.result import UNHANDLED, InvokeResult
 from local_gateway.lambdas.variables import log_stream_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from local_gateway.api import Function
+    from local_gateway.lambdas.invocation import Invocation
     from local_gateway.lambdas.transport import OpenTransport
 
-_log = logging.getLogger(__name__)
-
-UNHANDLED: Final = "Unhandled"
 INIT_SECONDS: Final = 10.0
 """How long a handler may load (Lambda developer guide, "Lambda execution environment lifecycle":
 what takes longer starts over within the first invocation, under the function's timeout)."""
@@ -76,67 +79,6 @@ class Blueprint:
     """How long the handler may load, if that is longer than the function's timeout."""
 
 
-class Invocation:
-    """One event on its way to a result."""
-
-    __slots__ = ("_settle", "client_context", "payload", "request_id", "trace_id", "waits_since")
-
-    def __init__(
-        self,
-        request_id: str,
-        trace_id: str,
-        payload: bytes,
-        client_context: bytes,
-        settle: Callable[[InvokeResult | InvocationRefused], None],
-    ) -> None:
-        """Take the event; `client_context` is JSON, or empty; `settle` gets the result, once."""
-        self.request_id = request_id
-        self.trace_id = trace_id
-        self.payload = payload
-        self.client_context = client_context
-        self.waits_since = 0.0
-        """When it began to wait for an environment, on the machine's clock."""
-        self._settle: Callable[[InvokeResult | InvocationRefused], None] | None = settle
-
-    @property
-    def is_settled(self) -> bool:
-        """Return whether the caller has been told, or has given up."""
-        return self._settle is None
-
-    def watch(self, hear: Callable[[InvokeResult | InvocationRefused], None]) -> None:
-        """Tell somebody else what the caller is told, after the caller."""
-        settle = self._settle
-        if settle is not None:
-
-            def tell_both(result: InvokeResult | InvocationRefused) -> None:
-                settle(result)
-                hear(result)
-
-            self._settle = tell_both
-
-    def abandon(self) -> None:
-        """Learn that the caller waits no longer."""
-        self._settle = None
-
-    def settle(self, result: InvokeResult | InvocationRefused) -> None:
-        """Give the caller the result, if it still waits."""
-        settle, self._settle = self._settle, None
-        if settle is not None:
-            try:
-                settle(result)
-            except Exception:  # noqa: BLE001 — the boundary between the environment and a caller
-                # Whose fault it is doesn't matter to the environment, which goes on.
-                _log.exception("a caller failed over the result of %s", self.request_id)
-
-    def fail(self, error: bytes, log_tail: bytes) -> None:
-        """Give the caller an error object for an event that reached no handler."""
-        self.settle(InvokeResult(error, UNHANDLED, self.request_id, log_tail, is_cold=True))
-
-    def refuse(self, reason: str) -> None:
-        """Tell the caller that there will be no result."""
-        self.settle(InvocationRefused(reason))
-
-
 class Owner(Protocol):
     """Who is told what becomes of an environment, on the event loop."""
 
@@ -150,6 +92,14 @@ class Owner(Protocol):
 
     def is_free(self, environment: Environment) -> None:
         """Take an environment that can handle an event: it has started, or has answered."""
+        ...
+
+    def has_room(self, environment: Environment) -> None:
+        """Take a busy environment that has begun an event that was sent ahead."""
+        ...
+
+    def give_back(self, invocation: Invocation) -> None:
+        """Take an event back that was given to an environment and never begun."""
         ...
 
     def has_failed(
@@ -171,7 +121,7 @@ class Environment:
     """
 
     __slots__ = (
-        "_begun",
+        "_ahead",
         "_invocation",
         "_loop",
         "_output",
@@ -181,8 +131,10 @@ class Environment:
         "_timeout_seconds",
         "_timer",
         "_transport",
+        "begun",
         "runs",
         "started",
+        "took_us",
     )
 
     def __init__(self, blueprint: Blueprint, owner: Owner) -> None:
@@ -191,7 +143,11 @@ class Environment:
         self._timeout_seconds = blueprint.function.timeout_seconds
         self._phase = Phase.STARTING
         self._invocation: Invocation | None = None
-        self._begun = 0.0
+        self._ahead: deque[Invocation] = deque()
+        self.begun = 0.0
+        """When it began its last event, on the machine's clock."""
+        self.took_us: int | None = None
+        """How many microseconds it says that the last event took, None if it doesn't."""
         self.runs = 0
         """How many events it was given."""
         self.started = clock.machine()
@@ -217,35 +173,79 @@ class Environment:
         return self._phase in {Phase.IDLE, Phase.BUSY, Phase.RESTING}
 
     @property
-    def invocation(self) -> Invocation | None:
-        """Return the event that is being handled, None if there is none."""
-        return self._invocation
+    def invocations(self) -> list[Invocation]:
+        """Return the event that is being handled, if there is one, and those that are ahead."""
+        return [*self._ahead] if self._invocation is None else [self._invocation, *self._ahead]
+
+    @property
+    def ahead(self) -> int:
+        """Return how many events have been sent ahead."""
+        return len(self._ahead)
 
     def run(self, invocation: Invocation) -> bool:
         """Send an event to an idle environment; False if the process is no longer there."""
-        deadline_ms = clock.machine_ms() + self._timeout_seconds * 1000
-        if not self._transport.send(invocation, deadline_ms):
+        if not self._transport.send(invocation, self._deadline_ms()):
             self._phase = Phase.GONE
             return False
+        self._begin(invocation)
+        return True
+
+    def run_next(self, invocation: Invocation) -> bool:
+        """Send an event ahead to a busy environment; False if it can't take one."""
+        if self._phase is not Phase.BUSY:
+            return False
+        if not self._transport.send_ahead(invocation, self._deadline_ms()):
+            return False
+        self._output.expect_marks()
+        self._ahead.append(invocation)
+        return True
+
+    def take_back(self) -> list[Invocation]:
+        """Take the events back that were sent ahead, in their order, but those that have begun."""
+        untaken = self._transport.take_back()
+        current = self._invocation
+        if current is not None and current.request_id in untaken:
+            # The process hasn't come to read it yet. It is the first again: all else is out.
+            self._transport.send_ahead(current, self._deadline_ms())
+        return self._split_ahead(untaken)
+
+    def _split_ahead(self, untaken: set[str]) -> list[Invocation]:
+        """Return the events ahead that are in `untaken`, and keep the others."""
+        returned = [each for each in self._ahead if each.request_id in untaken]
+        self._ahead = deque(each for each in self._ahead if each.request_id not in untaken)
+        return returned
+
+    def _deadline_ms(self) -> int:
+        return clock.machine_ms() + self._timeout_seconds * 1000
+
+    def _begin(self, invocation: Invocation) -> None:
         self._phase = Phase.BUSY
         self._invocation = invocation
         self.runs += 1
         self._output.begin(invocation.request_id)
-        self._begun = clock.machine()
-        self._owner.is_busy(self, self._begun)
-        return True
+        self.begun = clock.machine()
+        self._owner.is_busy(self, self.begun)
 
-    def time_out(self) -> None:
-        """End a process whose event takes longer than the function's timeout."""
+    def time_out(self) -> bool:
+        """End a process whose event takes longer than the function's timeout.
+
+        False if it was answered at the last moment, or before.
+        """
+        invocation = self._invocation
+        self._transport.read()
+        if self._invocation is not invocation:
+            return False
         text = f"Task timed out after {self._timeout_seconds:.2f} seconds"
         if self._phase is Phase.BUSY and self._invocation is not None:
             request_id = self._invocation.request_id
             self._output.feed(f"{request_id} {text}\n".encode())
             self._settle(faults.timed_out(request_id, text), UNHANDLED)
             self._end()
-        elif self._phase is Phase.RESTING:
+            return True
+        if self._phase is Phase.RESTING:
             self._output.feed(f"{text}: answered, but did not ask for another event\n".encode())
             self._end()
+        return False
 
     def discard(self, reason: str) -> None:
         """End the process now; a caller whose event it handles is refused with `reason`."""
@@ -274,16 +274,22 @@ class Environment:
         finally:
             os.close(writer)
         transport.started(process.pid)
-        return process, Output(reader, blueprint.label, blueprint.write_line)
+        output = Output(reader, blueprint.label, blueprint.write_line, token=transport.token)
+        return process, output
 
     def _lost(self) -> None:
         self._process.kill()
 
-    def _answered(self, kind: int, payload: bytes) -> None:
+    def _answered(self, kind: int, payload: bytes, took_us: int | None) -> None:
         if self._phase is Phase.BUSY and kind in {RESULT, ERROR}:
+            self.took_us = took_us
             ended = self._end_invocation(payload, None if kind == RESULT else UNHANDLED)
             if self._transport.asks_for_events:
                 self._phase = Phase.RESTING
+            elif self._ahead:
+                self._owner.is_done(self)
+                self._begin(self._ahead.popleft())
+                self._owner.has_room(self)
             else:
                 # The next event first: its handler works while this caller is told.
                 self._be_free()
@@ -318,8 +324,10 @@ class Environment:
         invocation, self._invocation = self._invocation, None
         if invocation is None:
             return None
-        duration_ms = (clock.machine() - self._begun) * 1000
-        tail, is_cold = self._output.end(), self.runs == 1
+        took_us = self.took_us
+        waited_ms = (clock.machine() - self.begun) * 1000
+        duration_ms = waited_ms if took_us is None or error is not None else took_us / 1000
+        tail, is_cold = self._output.end(invocation.request_id), self.runs == 1
         return invocation, InvokeResult(
             payload, error, invocation.request_id, tail, duration_ms, is_cold
         )
@@ -340,7 +348,25 @@ class Environment:
         self._phase = Phase.GONE
         self._timer.cancel()
         self._owner.is_done(self)
+        self._return_untaken()
         self._process.kill()
+
+    def _return_untaken(self) -> None:
+        """Give back what the process, which is at its end, has not begun.
+
+        That may be its current event, if it had ended before it was sent, which nobody knew yet.
+        But a process that ends before it has ever worked fails its event.
+        """
+        untaken = self._transport.take_back()
+        for invocation in reversed(self._split_ahead(untaken)):
+            self._owner.give_back(invocation)
+        while self._ahead:
+            # It had begun, so that its predecessor was answered: `read` came just before.
+            self._ahead.popleft().refuse("its environment ended")
+        current = self._invocation
+        if current is not None and current.request_id in untaken and self.runs > 1:
+            self._invocation = None
+            self._owner.give_back(current)
 
     def _printed(self) -> None:
         if not self._output.read():
@@ -348,10 +374,12 @@ class Environment:
 
     def _exited(self, status: int) -> None:
         self._loop.remove_reader(self._output)
-        self._transport.close()
+        self._transport.read()  # what it has answered before it ended
         phase, self._phase = self._phase, Phase.GONE
         self._timer.cancel()
         self._owner.is_done(self)
+        self._return_untaken()
+        self._transport.close()
         if phase is not Phase.GONE:
             self._output.read()
             self._output.feed(f"{faults.exit_text(status)}\nRuntime.ExitError\n".encode())

@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from local_gateway import clock, ids
 from local_gateway import why as reasons
-from local_gateway.lambdas.environment import INIT_SECONDS, Blueprint, Invocation
+from local_gateway.lambdas.environment import INIT_SECONDS, Blueprint
 from local_gateway.lambdas.interpreters import Interpreters
+from local_gateway.lambdas.invocation import Invocation
 from local_gateway.lambdas.opt import merge as opt_of
 from local_gateway.lambdas.pool import Pool
 from local_gateway.lambdas.result import InvocationRefused, InvokeResult

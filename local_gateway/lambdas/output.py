@@ -4,6 +4,10 @@ Both are one pipe, so that their order stays. What a handler wrote before it ret
 pipe before its answer is on the socket; so whoever gets the answer drains the pipe first, and every
 line of a request is out before its result. What a thread writes after that carries the request that
 ran last, and counts for the next one's tail, as on Lambda, where the thread was frozen meanwhile.
+
+Of a request that was sent ahead, output may be in the pipe before its predecessor's answer is
+looked at. It begins with a mark (`bootstrap.Mark`). What doesn't come through Python's own streams
+has none, and counts for the predecessor until that has ended.
 """
 
 from __future__ import annotations
@@ -11,6 +15,8 @@ from __future__ import annotations
 import os
 import select
 from typing import TYPE_CHECKING, Final
+
+from local_gateway.lambdas.bootstrap import MARK_END
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,10 +33,29 @@ _PIPE_BYTES = 65_536
 class Output:
     """The reading end of the pipe; `write_line` gets prefixed text without its end."""
 
-    __slots__ = ("_fd", "_head", "_name", "_partial", "_poll", "_tail", "_write_line")
+    __slots__ = (
+        "_current",
+        "_fd",
+        "_head",
+        "_held",
+        "_is_early",
+        "_name",
+        "_partial",
+        "_poll",
+        "_scans",
+        "_tail",
+        "_tails",
+        "_token",
+        "_write_line",
+    )
 
-    def __init__(self, fd: int, name: str, write_line: Callable[[str], None]) -> None:
-        """Take the pipe, which is closed by `close`; `name` precedes each line."""
+    def __init__(
+        self, fd: int, name: str, write_line: Callable[[str], None], *, token: bytes = b""
+    ) -> None:
+        """Take the pipe, which is closed by `close`; `name` precedes each line.
+
+        `token` is what marks begin with.
+        """
         os.set_blocking(fd, False)
         self._fd = fd
         self._poll = select.poll()
@@ -39,6 +64,12 @@ class Output:
         self._head = f"{name} init      "
         self._partial = b""
         self._tail = b""
+        self._token = token
+        self._current = ""  # the request whose output comes
+        self._scans = False  # whether there may be marks
+        self._held = b""  # what may be the beginning of a mark
+        self._is_early = False  # the current one wrote before its predecessor was ended here
+        self._tails: dict[str, bytes] = {}  # of those that it has overtaken
         self._write_line = write_line
 
     def fileno(self) -> int:
@@ -46,20 +77,28 @@ class Output:
         return self._fd
 
     def begin(self, request_id: str) -> None:
-        """Attribute what comes from now on to this request."""
-        self._head = f"{self._name} {request_id:.8}  "
+        """Attribute what comes from now on to this request, unless one behind it writes already."""
+        if request_id == self._current:
+            self._is_early = False
+        elif not self._is_early:
+            self._turn_to(request_id)
 
-    def end(self) -> bytes:
-        """Read what the request wrote and return the last 4 KB of it.
+    def expect_marks(self) -> None:
+        """Know that requests are sent ahead from now on."""
+        self._scans = True
+
+    def end(self, request_id: str | None = None) -> bytes:
+        """Read what the request wrote and return the last 4 KB of it; None is the last to begin.
 
         One read is enough: it asks for as much as the pipe holds. Most requests write nothing, and
         to ask first costs a third of a read that fails.
         """
         if self._poll.poll(0):
             self.read()
-        if self._partial:
-            self._line(self._partial)
-            self._partial = b""
+        if request_id is not None and request_id != self._current:
+            # One behind it writes already, or it has written nothing.
+            return self._tails.pop(request_id, b"")
+        self._end_line()
         tail, self._tail = self._tail, b""
         return tail
 
@@ -71,22 +110,62 @@ class Output:
             return True
         if not data:
             return False
-        self.feed(data)
+        self.feed(data, is_cut=len(data) == _PIPE_BYTES)
         return True
 
-    def feed(self, data: bytes) -> None:
-        """Take bytes as written: whole lines go out, the rest waits for its end."""
+    def feed(self, data: bytes, *, is_cut: bool = False) -> None:
+        """Take bytes as written: whole lines go out, the rest waits for its end.
+
+        `is_cut` says that they may end within a mark.
+        """
+        if not self._scans:
+            self._feed(data)
+            return
+        data, self._held = self._held + data, b""
+        while True:
+            before, token, after = data.partition(self._token)
+            request_id, end, rest = after.partition(MARK_END)
+            if not end:
+                break
+            self._feed(before)
+            self._overtake(request_id.decode())
+            data = rest
+        at = len(data)
+        if is_cut:
+            at = len(before) if token else _part_at(data, self._token)
+        self._feed(data[:at])
+        self._held = data[at:]
+
+    def close(self) -> None:
+        """Close the pipe; whoever still writes to it gets an error."""
+        self._feed(self._held)
+        self._end_line()
+        os.close(self._fd)
+
+    def _overtake(self, request_id: str) -> None:
+        """Attribute what follows to a request that was sent ahead, unless it has begun here."""
+        if request_id != self._current:
+            self._end_line()
+            self._tails[self._current], self._tail = self._tail, b""
+            self._turn_to(request_id)
+            self._is_early = True
+
+    def _turn_to(self, request_id: str) -> None:
+        self._current = request_id
+        self._head = f"{self._name} {request_id:.8}  "
+
+    def _end_line(self) -> None:
+        if self._partial:
+            self._line(self._partial)
+            self._partial = b""
+
+    def _feed(self, data: bytes) -> None:
         self._tail = (self._tail + data)[-TAIL_BYTES:]
         *lines, self._partial = (self._partial + data).split(b"\n")
         for line in lines:
             self._line(line)
         if len(self._partial) >= LINE_BYTES:
-            self._line(self._partial)
-            self._partial = b""
-
-    def close(self) -> None:
-        """Close the pipe; whoever still writes to it gets an error."""
-        os.close(self._fd)
+            self._end_line()
 
     def _line(self, line: bytes) -> None:
         for start in range(0, len(line) or 1, LINE_BYTES):
@@ -94,3 +173,9 @@ class Output:
             # A progress bar overwrites its line; each state of it is a line here.
             for part in text.split("\r"):
                 self._write_line(self._head + part)
+
+
+def _part_at(data: bytes, token: bytes) -> int:
+    """Return where the end of `data` may be the beginning of `token`, its length if nowhere."""
+    at = data.rfind(token[:1], max(0, len(data) - len(token)))
+    return at if at >= 0 and token.startswith(data[at:]) else len(data)

@@ -7,7 +7,11 @@ Lambda starts an environment for every event that finds none free, and has a cor
 this, up to a process per core; beyond that, another one is started once the first in the queue has
 waited for `GROW_AFTER_SECONDS` and one environment has been at its event for as long. Events that
 take a fraction of that share the few processes, however many wait; events that block get one each
-after all. Measured with an empty handler, 50 events at once and 2 cores: 16 processes took twice
+after all. A busy environment gets its next events ahead of time, if the function is that fast, so
+that the process never sleeps while there is work; taken back from one that turns out to be slow,
+such an event waits for another environment like any other.
+
+Measured with an empty handler, 50 events at once and 2 cores: 16 processes took twice
 the CPU per event that 2 took (80 to 108 µs against 48), and 14 MB each.
 """
 
@@ -22,10 +26,12 @@ import orjson
 
 from local_gateway import clock
 from local_gateway.deadlines import Deadlines, MachineAlarm
-from local_gateway.lambdas.environment import Blueprint, Environment, Invocation
+from local_gateway.lambdas.environment import Blueprint, Environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from local_gateway.lambdas.invocation import Invocation
 
 CORES: Final = max(2, os.cpu_count() or 1)
 """How many environments of a function are started without waiting, and at most at once."""
@@ -34,6 +40,17 @@ GROW_AFTER_SECONDS: Final = 0.01
 """How long the first in the queue waits, while another event is still being handled, until one more
 environment is started. Ours."""
 
+AHEAD_US: Final = 2_500
+"""How much work is sent ahead to a busy environment at most, going by what the last event took.
+What waits behind an event that takes longer is taken back. Ours."""
+
+MOST_AHEAD: Final = 64
+"""At most so many events are sent ahead to one environment. Ours."""
+
+TINY_US: Final = 250
+"""Events that take less than this keep one process busy rather than wake another. Ours."""
+
+_AHEAD_SECONDS: Final = AHEAD_US / 1e6
 _STOPPING: Final = "the emulator is stopping"
 _REPLACED: Final = "its code was replaced"
 
@@ -51,6 +68,11 @@ class Pool:
         self._waiting: OrderedDict[Invocation, None] = OrderedDict()
         self._prewarmed: dict[Environment, asyncio.Future[bytes | None]] = {}
         self._growth: asyncio.TimerHandle | None = None
+        self._roomy: dict[Environment, None] = {}  # busy ones that more can be sent ahead to
+        self._laden: dict[Environment, None] = {}  # busy ones that something was sent ahead to
+        self._most_ahead = 0  # by what the last event took
+        self._is_tiny = False
+        self._review: asyncio.TimerHandle | None = None
         self._deadlines: Deadlines[Environment] = Deadlines(blueprint.function.timeout_seconds)
         self._alarm = MachineAlarm(self._deadlines, self._time_out)
         self._on_timeout = on_timeout
@@ -64,7 +86,7 @@ class Pool:
 
     def in_flight(self) -> list[Invocation]:
         """Return the events that wait or are being handled, and that somebody waits for."""
-        handled = [each.invocation for each in self._all if each.invocation is not None]
+        handled = [invocation for each in self._all for invocation in each.invocations]
         return [each for each in (*self._waiting, *handled) if not each.is_settled]
 
     def submit(self, invocation: Invocation) -> None:
@@ -78,10 +100,14 @@ class Pool:
         if not self._limit:
             invocation.refuse("ReservedConcurrentExecutions is 0: every event is throttled")
             return
+        invocation.waits_since = clock.machine()
+        if self._is_tiny and self._run_next(invocation):
+            return
         while self._idle:
             if self._idle.pop().run(invocation):
                 return
-        invocation.waits_since = clock.machine()
+        if self._most_ahead and not self._waiting and self._run_next(invocation):
+            return
         self._waiting[invocation] = None
         self._grow()
 
@@ -109,13 +135,17 @@ class Pool:
         for environment in (*idle, *self._starting):
             environment.discard(_REPLACED)
         self._outdated |= self._all
+        for environment in tuple(self._laden):
+            self._unload(environment)
+        self._grow()
 
     def stop(self) -> None:
         """Kill all processes and refuse all callers; `wait_stopped` waits for the end."""
         self._is_stopping = True
         self._alarm.stop()
-        if self._growth is not None:
-            self._growth.cancel()
+        for timer in (self._growth, self._review):
+            if timer is not None:
+                timer.cancel()
         waiting, self._waiting = self._waiting, OrderedDict()
         for invocation in waiting:
             invocation.refuse(_STOPPING)
@@ -134,10 +164,36 @@ class Pool:
         """See `Owner`."""
         self._deadlines.add(environment, since)
         self._alarm.arm()
+        self._roomy[environment] = None
 
     def is_done(self, environment: Environment) -> None:
         """See `Owner`."""
         self._deadlines.discard(environment)
+        self._roomy.pop(environment, None)
+        if not environment.ahead:
+            self._laden.pop(environment, None)
+        took_us = environment.took_us
+        if took_us is not None:
+            self._is_tiny = took_us < TINY_US
+            self._most_ahead = min(MOST_AHEAD, AHEAD_US // (took_us + 1))
+
+    def has_room(self, environment: Environment) -> None:
+        """See `Owner`: the first in the queue are sent ahead."""
+        while self._waiting and self._most_ahead and environment in self._roomy:
+            invocation, _ = self._waiting.popitem(last=False)
+            if invocation.is_settled:
+                continue
+            if not self._run_next(invocation):
+                self.give_back(invocation)
+                return
+
+    def give_back(self, invocation: Invocation) -> None:
+        """See `Owner`: it is the first in the queue again."""
+        if self._is_stopping:
+            invocation.refuse(_STOPPING)
+        elif not invocation.is_settled:
+            self._waiting[invocation] = None
+            self._waiting.move_to_end(invocation, last=False)
 
     def is_free(self, environment: Environment) -> None:
         """See `Owner`: the first in the queue gets it."""
@@ -150,9 +206,10 @@ class Pool:
             invocation, _ = self._waiting.popitem(last=False)
             if invocation.is_settled:
                 continue  # given up
-            if not environment.run(invocation):
-                self._waiting[invocation] = None
-                self._waiting.move_to_end(invocation, last=False)
+            if environment.run(invocation):
+                self.has_room(environment)
+            else:
+                self.give_back(invocation)
             return
         self._idle.append(environment)
 
@@ -177,6 +234,8 @@ class Pool:
         """See `Owner`: make room, and replace the last one if a handler took it down."""
         self._all.discard(environment)
         self._outdated.discard(environment)
+        self._roomy.pop(environment, None)
+        self._laden.pop(environment, None)
         self._started(environment, None)
         if environment in self._idle:
             self._idle.remove(environment)
@@ -189,8 +248,44 @@ class Pool:
             self._grow()
 
     def _time_out(self, environment: Environment) -> None:
-        self._on_timeout()
-        environment.time_out()
+        if environment.time_out():
+            self._on_timeout()
+
+    def _run_next(self, invocation: Invocation) -> bool:
+        """Send an event ahead to a busy environment; False if none takes it."""
+        if not self._roomy:
+            return False
+        environment = next(iter(self._roomy))
+        has_taken = environment not in self._outdated and environment.run_next(invocation)
+        if not has_taken or environment.ahead >= self._most_ahead:
+            del self._roomy[environment]
+        if has_taken:
+            self._laden[environment] = None
+            if self._review is None:
+                self._review_later()
+        return has_taken
+
+    def _review_later(self) -> None:
+        self._review = asyncio.get_running_loop().call_later(_AHEAD_SECONDS, self._take_back)
+
+    def _take_back(self) -> None:
+        """Take events back from environments that turn out to be slow, for others to run."""
+        self._review = None
+        began_before = clock.machine() - 2 * _AHEAD_SECONDS
+        for environment in [each for each in self._laden if each.begun < began_before]:
+            self._most_ahead, self._is_tiny = 0, False
+            self._unload(environment)
+        while self._waiting and self._idle:
+            self.is_free(self._idle.pop())
+        self._grow()
+        if self._laden:
+            self._review_later()
+
+    def _unload(self, environment: Environment) -> None:
+        """Take back what was sent ahead to an environment."""
+        self._laden.pop(environment, None)
+        for invocation in reversed(environment.take_back()):
+            self.give_back(invocation)
 
     def _grow(self) -> None:
         """Start an environment if the queue is worth one; else look again when it may be."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+UNHANDLED: Final = "Unhandled"
+"""`FunctionError` of everything that goes wrong in a function."""
 
 
 class InvokeResult(NamedTuple):

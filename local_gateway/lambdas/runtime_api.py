@@ -28,7 +28,7 @@ from local_gateway.lambdas.lifeline import Leash
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from local_gateway.lambdas.environment import Invocation
+    from local_gateway.lambdas.invocation import Invocation
     from local_gateway.lambdas.transport import OnAnswer
 
 _PREFIX: Final = "/2018-06-01/runtime/"
@@ -68,6 +68,7 @@ class RuntimeApi:
     """See `Transport`: the Runtime API of one environment, on a port of its own."""
 
     asks_for_events = True
+    token = b""
 
     def __init__(
         self, command: Sequence[str], *, arn: str, lifeline: int, on_answer: OnAnswer
@@ -119,6 +120,21 @@ class RuntimeApi:
         self._deliver()
         return True
 
+    def send_ahead(self, invocation: Invocation, deadline_ms: int) -> bool:
+        """Send nothing ahead: a runtime asks for each event."""
+        del invocation, deadline_ms
+        return False
+
+    def take_back(self) -> set[str]:
+        """Take back the event that nobody has asked for yet."""
+        if not self._event:
+            return set()
+        request_id, self._request_id, self._event = self._request_id, "", b""
+        return {request_id}
+
+    def read(self) -> None:
+        """Do nothing: answers come by connections, of which there is one at a time."""
+
     def close(self) -> None:
         """Stop listening and drop all connections."""
         self._leash.close()
@@ -162,7 +178,7 @@ class RuntimeApi:
         if self._event:
             self._deliver()
         else:
-            self._on_answer(READY, b"")
+            self._on_answer(READY, b"", None)
 
     def _deliver(self) -> None:
         connection = self._waiting
@@ -183,9 +199,9 @@ class RuntimeApi:
             self._request_id = ""
             connection.reply(_TOO_LARGE if body is None else _ACCEPTED)
             if body is None:
-                self._on_answer(ERROR, _RESPONSE_TOO_LARGE)
+                self._on_answer(ERROR, _RESPONSE_TOO_LARGE, None)
             else:
-                self._on_answer(ERROR if is_error else RESULT, body)
+                self._on_answer(ERROR if is_error else RESULT, body, None)
 
     def _fail_init(self, connection: _Connection, body: bytes | None) -> None:
         if self._has_started:
@@ -193,7 +209,7 @@ class RuntimeApi:
         else:
             self._has_started = True
             connection.reply(_ACCEPTED)
-            self._on_answer(INIT_ERROR, body or b"{}")
+            self._on_answer(INIT_ERROR, body or b"{}", None)
 
 
 def _state_error(state: str, wanted: str) -> bytes:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from local_gateway.lambdas.environment import Invocation
+    from local_gateway.lambdas.invocation import Invocation
 
-OnAnswer: TypeAlias = "Callable[[int, bytes], None]"
-"""Gets the kind of an answer (`bootstrap.READY` and the like), and its payload."""
+OnAnswer: TypeAlias = "Callable[[int, bytes, int | None], None]"
+"""Gets the kind of an answer (`bootstrap.READY` and the like), its payload, and how many
+microseconds the process says that it took, None if it doesn't."""
 OpenTransport: TypeAlias = "Callable[[OnAnswer, Callable[[], None]], Transport]"
 """Makes the transport of one environment from what hears of its answers, and what hears that it is
 of no use any more. Raises `OSError` if there is none to be had."""
@@ -43,12 +44,29 @@ class Transport(Protocol):
         """Return whether it says `READY` before each event, or before its first one alone."""
         ...
 
+    @property
+    def token(self) -> bytes:
+        """Return what marks in the output begin with; empty if events can't be sent ahead."""
+        ...
+
     def started(self, pid: int) -> None:
         """Let go of what the process, which leads a group of its own, has now."""
         ...
 
     def send(self, invocation: Invocation, deadline_ms: int) -> bool:
         """Hand over an event; False if the process is known to be gone."""
+        ...
+
+    def send_ahead(self, invocation: Invocation, deadline_ms: int) -> bool:
+        """Hand over the event after the one that is being handled; False if that can't be."""
+        ...
+
+    def take_back(self) -> set[str]:
+        """Take back all events that the process has not begun, and return their request ids."""
+        ...
+
+    def read(self) -> None:
+        """Handle the answers that are there, now."""
         ...
 
     def close(self) -> None:

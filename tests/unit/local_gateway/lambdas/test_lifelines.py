@@ -92,7 +92,8 @@ async def test_an_idle_environment_ends_at_the_end_of_its_socket() -> None:
     ours, theirs = os.pipe()
     code = (
         "import runpy, sys;"
-        "client = runpy.run_path(sys.argv[1])['SocketRuntimeClient'](int(sys.argv[2]), 'arn', 0);"
+        "bootstrap = runpy.run_path(sys.argv[1]);"
+        "client = bootstrap['SocketRuntimeClient'](int(sys.argv[2]), 'arn', None, 0);"
         "client._is_ready = True; client.wait_next_invocation()"
     )
     command = [sys.executable, "-c", code, bootstrap.__file__, str(ours)]

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 from typing import TYPE_CHECKING
 
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from local_gateway.lambdas.bootstrap import MARK_END
 from local_gateway.lambdas.output import LINE_BYTES, TAIL_BYTES, Output
 
 if TYPE_CHECKING:
@@ -262,3 +266,47 @@ async def test_text_is_utf_8_whatever_the_machine_has(
 
     assert answer == ["utf-8", "strict", "e29883"]
     assert host.lines[-1].endswith("Zoë ☃"), sys.flags
+
+
+TOKEN = b"\x1etoken"
+REQUESTS = ("first-request", "second-request", "third-request")
+
+
+@given(
+    written=st.tuples(*[st.text("ab\n\x1e", max_size=40)] * 3),
+    cuts=st.lists(st.integers(1, 30), min_size=1, max_size=20),
+)
+def test_marks_divide_the_output_however_it_is_read(
+    written: tuple[str, str, str], cuts: list[int]
+) -> None:
+    lines: list[str] = []
+    reader, writer = os.pipe()
+    output = Output(reader, "Fn", lines.append, token=TOKEN)
+    output.expect_marks()
+    output.begin(REQUESTS[0])
+    stream = written[0].encode()
+    for request, text in zip(REQUESTS[1:], written[1:], strict=True):
+        # A mark goes out with the first output, and not at all where there is none.
+        stream += TOKEN + request.encode() + MARK_END + text.encode() if text else b""
+
+    at = 0
+    for cut in itertools.cycle(cuts):
+        output.feed(stream[at : at + cut], is_cut=at + cut < len(stream))
+        at += cut
+        if at >= len(stream):
+            break
+    tails: list[bytes] = []
+    for request, following in itertools.zip_longest(REQUESTS, REQUESTS[1:]):
+        tails.append(output.end(request))
+        if following is not None:
+            output.begin(following)
+    output.close()
+    os.close(writer)
+
+    assert tails == [text.encode() for text in written]
+    assert lines == [
+        f"Fn {request:.8}  {line}"
+        for request, text in zip(REQUESTS, written, strict=True)
+        for line in text.removesuffix("\n").split("\n")
+        if text
+    ]

@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from local_gateway.lambdas.bootstrap import ERROR, INIT_ERROR, READY, RESULT
-from local_gateway.lambdas.environment import Invocation
+from local_gateway.lambdas.invocation import Invocation
 from local_gateway.lambdas.runtime_api import RuntimeApi
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ async def runtime() -> AsyncIterator[Runtime]:
         [],
         arn="arn:f",
         lifeline=0,
-        on_answer=lambda kind, payload: answers.put_nowait((kind, payload)),
+        on_answer=lambda kind, payload, _: answers.put_nowait((kind, payload)),
     )
     runtime = Runtime(api, answers)
     yield runtime
