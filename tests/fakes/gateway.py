@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self, cast
 from websockets.asyncio.client import connect
 
 from local_gateway.answer import FORBIDDEN, respond
-from local_gateway.api import Application, Identity, LambdaProxy, Route, Stage, WebSocketApi
+from local_gateway.api import (
+    Application,
+    Identity,
+    LambdaProxy,
+    Route,
+    Stage,
+    Throttle,
+    WebSocketApi,
+)
 from local_gateway.management import ManagementApi
 from local_gateway.registry import Registry
 from local_gateway.server import Server
@@ -57,10 +65,20 @@ def websocket_api(
     *routes: Route,
     expression: str = "$request.body.action",
     variables: Mapping[str, str] | None = None,
+    throttle: Throttle | None = None,
+    route_throttles: Mapping[str, Throttle] | None = None,
     api_id: str = API_ID,
 ) -> WebSocketApi:
     """Make an API with the stages `dev` and `prod`."""
-    stages = (Stage(name=name, variables=variables or {}) for name in ("dev", "prod"))
+    stages = (
+        Stage(
+            name=name,
+            variables=variables or {},
+            throttle=throttle,
+            route_throttles=route_throttles or {},
+        )
+        for name in ("dev", "prod")
+    )
     return WebSocketApi(
         logical_id=f"Api{api_id}",
         api_id=api_id,
@@ -110,6 +128,8 @@ class Gateway:
         functions: RecordingFunctions | None = None,
         expression: str = "$request.body.action",
         variables: Mapping[str, str] | None = None,
+        throttle: Throttle | None = None,
+        route_throttles: Mapping[str, Throttle] | None = None,
         account_rate: TokenBucket | None = None,
         is_direct: bool = True,
         **options: Any,  # noqa: ANN401 — options of the front
@@ -121,7 +141,11 @@ class Gateway:
         self.lines: list[str] = []
         self.registry = Registry()
         self.api = websocket_api(
-            *(routes or DEFAULT_ROUTES), expression=expression, variables=variables
+            *(routes or DEFAULT_ROUTES),
+            expression=expression,
+            variables=variables,
+            throttle=throttle,
+            route_throttles=route_throttles,
         )
         served = application(self.api)
         why = Why(self.lines.append)

@@ -1,0 +1,436 @@
+"""Mapping templates, template selection and request parameters."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import orjson
+import pytest
+
+from local_gateway.api import IntegrationResponse
+from local_gateway.integrations.mapping import ParameterMapping
+from local_gateway.integrations.selection import Selection
+from local_gateway.velocity.template import Template
+from tests.fakes.functions import RecordingFunctions
+from tests.fakes.gateway import API_ID, HOST
+from tests.fakes.http_server import ScriptedServer, answer
+from tests.fakes.integrations import accepted, ask, ask_json, custom, error, refusal, route_to
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from tests.fakes.gateway import Gateway
+
+    StartGateway = Callable[..., Awaitable[Gateway]]
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[ScriptedServer]:
+    async with ScriptedServer() as started:
+        yield started
+
+
+@pytest.fixture
+def write(start_gateway: StartGateway) -> Callable[..., Awaitable[str]]:
+    """Return what a response template writes of a message."""
+
+    async def write(template: str, text: str = "{}", **options: object) -> str:
+        gateway = await start_gateway(
+            route_to(custom("AWS", function="join", responses={"$default": template})),
+            functions=RecordingFunctions(join=lambda event: event),
+            **options,
+        )
+        return await ask(gateway, text)
+
+    return write
+
+
+def hook(server: ScriptedServer, path: str = "hook") -> str:
+    return f"http://127.0.0.1:{server.port}/{path}"
+
+
+@pytest.mark.clause("MAPPING-1")
+async def test_the_context_is_that_of_the_event(start_gateway: StartGateway) -> None:
+    names = (
+        *("connectionId", "connectedAt", "domainName", "eventType", "messageId", "routeKey"),
+        *("requestId", "extendedRequestId", "apiId", "requestTime", "requestTimeEpoch", "stage"),
+    )
+    pairs = ",".join(f'"{name}":"$context.{name}"' for name in names)
+    template = f'{{{pairs},"sourceIp":"$context.identity.sourceIp"}}'
+    gateway = await start_gateway(route_to(custom("MOCK", responses={"$default": template}), "say"))
+
+    async with gateway.connect() as client:
+        await client.send('{"action":"say"}')
+        context = orjson.loads(await client.recv())
+
+    assert list(context) == [*names, "sourceIp"]
+    assert (context["eventType"], context["routeKey"]) == ("MESSAGE", "say")
+    assert (context["domainName"], context["apiId"], context["stage"]) == (HOST, API_ID, "dev")
+    assert context["requestId"] == context["extendedRequestId"]
+    assert context["sourceIp"] == "127.0.0.1"
+    assert len(context["messageId"]) == len(context["connectionId"]) == 16
+
+
+@pytest.mark.clause("MAPPING-2")
+async def test_the_body_is_the_message_as_it_stands(start_gateway: StartGateway) -> None:
+    template = '{"body":"$util.base64Encode($input.body)"}'
+    gateway = await start_gateway(route_to(custom("AWS", template, function="join")))
+
+    await ask(gateway, "{\r\n not: json")
+
+    assert gateway.functions.events("join") == [{"body": "ew0KIG5vdDoganNvbg=="}]
+
+
+@pytest.mark.clause("MAPPING-3")
+async def test_a_path_selects_json_or_a_value(start_gateway: StartGateway) -> None:
+    template = (
+        '{"json":$input.json("$.a.b"),"size":$input.path("$.a").b.size(),'
+        '"x":"$input.path(\'$.a.b[1].x\')"}'
+    )
+    gateway = await start_gateway(route_to(custom("AWS", template, function="join")))
+
+    await ask(gateway, '{"a":{"b":[1,{"x":"y"}]}}')
+
+    assert gateway.functions.events("join") == [{"json": [1, {"x": "y"}], "size": 2, "x": "y"}]
+
+
+@pytest.mark.clause("MAPPING-4")
+async def test_a_path_that_leads_nowhere_is_empty(write: Callable[..., Awaitable[str]]) -> None:
+    template = '$input.json("$.x") <$input.path("$.x")>#if($input.path("$.x"))there#end'
+
+    assert await write(template) == '"" <>'
+
+
+@pytest.mark.clause("MAPPING-5")
+async def test_a_path_is_names_indexes_and_quoted_keys(
+    write: Callable[..., Awaitable[str]],
+) -> None:
+    assert await write("$input.json(\"$['a b'][0].c-d\")", '{"a b":[{"c-d":1}]}') == "1"
+
+
+@pytest.mark.clause("MAPPING-5")
+@pytest.mark.parametrize("path", [".a[*]", "..a", ".a[?(@.b)]", ".a[0:1]"])
+def test_other_paths_are_refused(path: str) -> None:
+    with pytest.raises(ValueError, match=r"path that isn't understood|no data"):
+        ParameterMapping({"integration.request.header.x": f"route.request.body{path}"})
+    with pytest.raises(ValueError, match="path that isn't understood"):
+        Selection(f"${{request.body{path}}}")
+
+
+@pytest.mark.clause("MAPPING-6")
+async def test_a_handshake_has_parameters(start_gateway: StartGateway) -> None:
+    template = (
+        '{"token":"$input.params(\'token\')","kind":"$input.params(\'X-Kind\')",'
+        '"maps":"$input.params().keySet()","query":"$input.params().querystring.token"}'
+    )
+    gateway = await start_gateway(route_to(custom("AWS", template, function="join"), "$connect"))
+
+    await accepted(gateway, "?token=t", additional_headers={"X-Kind": "k"})
+
+    assert gateway.functions.events("join") == [
+        {"token": "t", "kind": "k", "maps": "[path, querystring, header]", "query": "t"}
+    ]
+
+
+@pytest.mark.clause("MAPPING-7")
+async def test_a_value_is_written_as_java_does(write: Callable[..., Awaitable[str]]) -> None:
+    template = "$input.path('$') $input.params()"
+
+    written = await write(template, '{"a":[1,true,null],"b":{"c":1.5}}')
+
+    assert written == ("{a=[1, true, null], b={c=1.5}} {path={}, querystring={}, header={}}")
+
+
+@pytest.mark.clause("MAPPING-8")
+async def test_a_stage_variable_is_there_in_three_ways(
+    write: Callable[..., Awaitable[str]],
+) -> None:
+    template = "$stageVariables.t $stageVariables['t'] ${stageVariables['t']}"
+
+    assert await write(template, variables={"t": "chat"}) == "chat chat chat"
+
+
+@pytest.mark.clause("MAPPING-9")
+@pytest.mark.parametrize(
+    ("call", "written"),
+    [
+        ("escapeJavaScript($input.path('$.t'))", "it\\'s \\\"\\n"),
+        ("parseJson($input.path('$.j')).k", "v"),
+        ("urlEncode('a b&é')", "a+b%26%C3%A9"),
+        ("urlDecode('a+b%26')", "a b&"),
+        ("base64Encode('é')", "w6k="),
+        ("base64Decode('w6k=')", "é"),
+    ],
+)
+async def test_the_tools_are_there(
+    write: Callable[..., Awaitable[str]], call: str, written: str
+) -> None:
+    text = orjson.dumps({"t": "it's \"\n", "j": '{"k":"v"}'}).decode()
+
+    assert await write(f"$util.{call}", text) == written
+
+
+@pytest.mark.clause("MAPPING-10")
+async def test_a_template_is_written_in_velocity(write: Callable[..., Awaitable[str]]) -> None:
+    template = (
+        "#set($root = $input.path('$'))#foreach($i in $root.items)$foreach.count:"
+        "#if($i.name && $i.name.startsWith('a'))$i.name.toUpperCase()#{else}$!i.absent-$i.absent"
+        "#end#if($foreach.hasNext),#end#end"
+    )
+
+    written = await write(template, '{"items":[{"name":"ann"},{"name":"bob"},{}]}')
+
+    assert written == "1:ANN,2:-$i.absent,3:-$i.absent"
+
+
+@pytest.mark.clause("MAPPING-11")
+async def test_a_loop_has_a_limit(write: Callable[..., Awaitable[str]]) -> None:
+    template = "#foreach($i in $input.path('$.items'))x#end"
+
+    assert await write(template, orjson.dumps({"items": [0] * 1000}).decode()) == "x" * 1000
+    failed = orjson.loads(await write(template, orjson.dumps({"items": [0] * 1001}).decode()))
+    assert failed["message"] == "Internal server error"
+
+
+@pytest.mark.clause("MAPPING-11")
+def test_a_long_template_is_refused() -> None:
+    with pytest.raises(ValueError, match="is longer than 300000 bytes"):
+        Template("x" * 300_001)
+
+
+@pytest.mark.clause("MAPPING-12")
+@pytest.mark.parametrize("template", ["$input.json('$')", "$input.body.substring(9)"])
+async def test_a_template_that_fails_is_an_error(
+    start_gateway: StartGateway, template: str
+) -> None:
+    gateway = await start_gateway(route_to(custom("MOCK", template)))
+
+    assert await error(gateway, "text") == "Internal server error"
+    assert any("template" in line for line in gateway.lines)
+
+
+@pytest.mark.clause("MAPPING-12")
+async def test_a_handshake_whose_template_fails_is_500(start_gateway: StartGateway) -> None:
+    gateway = await start_gateway(route_to(custom("MOCK", "$util.parseJson('{')"), "$connect"))
+
+    assert (await refusal(gateway)).status == 500
+
+
+@pytest.mark.clause("MAPPING-13")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "$context.connectionId",
+        "#set($x = 1)$x",
+        "#include('/etc/passwd')",
+        "#evaluate('$context.stage')",
+        "$input.body.__class__",
+    ],
+)
+async def test_what_a_client_sends_is_not_evaluated(
+    write: Callable[..., Awaitable[str]], text: str
+) -> None:
+    message = orjson.dumps({"text": text}).decode()
+
+    assert await write("#set($t = $input.path('$.text'))$t", message) == text
+
+
+@pytest.mark.clause("MAPPING-13")
+@pytest.mark.parametrize(
+    "reference",
+    [
+        "$input.__class__",
+        "$input.body.__class__.__mro__",
+        "$input.json.__globals__",
+        "$util.getClass().forName('java.lang.Runtime')",
+        "$context.identity.__init__",
+        "$input.path('$').__class__.__base__.__subclasses__()",
+        "$input.body.format($context)",
+    ],
+)
+async def test_a_template_reaches_nothing_but_its_variables(
+    write: Callable[..., Awaitable[str]], reference: str
+) -> None:
+    assert await write(reference) == reference
+
+
+@pytest.mark.clause("MAPPING-14")
+@pytest.mark.parametrize("directive", ["include", "parse", "evaluate"])
+def test_a_directive_that_reads_or_runs_is_refused(directive: str) -> None:
+    with pytest.raises(ValueError, match=f"uses #{directive}, which isn't supported"):
+        Template(f"#if($x)#{directive}('/etc/passwd')#end")
+
+
+@pytest.mark.clause("MAPPING-15")
+async def test_a_message_selects_its_template(start_gateway: StartGateway) -> None:
+    templates = {"text-5": '{"was":"selected"}', "$default": '{"was":"default"}'}
+    selection = "${request.body.kind}-${request.body.n}"
+    gateway = await start_gateway(
+        route_to(custom("AWS", function="join", templates=templates, template_selection=selection)),
+        functions=RecordingFunctions(join=lambda event: event),
+    )
+
+    assert await ask_json(gateway, kind="text", n=5) == {"was": "selected"}
+    assert await ask_json(gateway, kind="text") == {"kind": "text"}
+
+
+@pytest.mark.clause("MAPPING-15")
+def test_another_template_selection_is_refused() -> None:
+    with pytest.raises(ValueError, match="asks for something else"):
+        Selection("${request.header.kind}")
+
+
+@pytest.mark.clause("MAPPING-16")
+async def test_without_an_expression_the_default_is_selected(start_gateway: StartGateway) -> None:
+    templates = {"application/json": '{"was":"json"}', "$default": '{"was":"default"}'}
+    gateway = await start_gateway(
+        route_to(custom("AWS", function="join", templates=templates)),
+        functions=RecordingFunctions(join=lambda event: event),
+    )
+
+    assert await ask_json(gateway) == {"was": "default"}
+
+
+@pytest.mark.clause("MAPPING-17")
+@pytest.mark.parametrize(
+    ("selection", "key"),
+    [
+        ("${integration.response.statuscode}", "404"),
+        ("${integration.response.header.X-Kind}", "b"),
+        ("${integration.response.multivalueheader.X-Kind}", "[a, b]"),
+        ("${request.body.kind}", "c"),
+    ],
+)
+async def test_an_answer_selects_its_template(
+    start_gateway: StartGateway, server: ScriptedServer, selection: str, key: str
+) -> None:
+    response = IntegrationResponse(
+        key="$default", template_selection=selection, templates={key: "selected"}
+    )
+    gateway = await start_gateway(
+        route_to(replace(custom("HTTP", uri=hook(server)), responses=(response,)))
+    )
+    server.script("hook", answer(404, headers={"X-Kind": "a\r\nX-Kind: b"}, body=b"other"))
+
+    assert await ask(gateway, '{"kind":"c"}') == "selected"
+
+
+@pytest.mark.clause("MAPPING-18")
+async def test_a_response_template_sees_the_answer_and_the_request(
+    start_gateway: StartGateway,
+) -> None:
+    template = "$input.path('$.answer') to $context.routeKey"
+    gateway = await start_gateway(
+        route_to(custom("AWS", function="join", responses={"$default": template}), "say"),
+        functions=RecordingFunctions(join=lambda _: {"answer": "yes"}),
+    )
+
+    assert await ask(gateway, '{"action":"say","answer":"no"}') == "yes to say"
+
+
+@pytest.mark.clause("MAPPING-19")
+async def test_parameters_become_parts_of_the_request(
+    start_gateway: StartGateway, server: ScriptedServer
+) -> None:
+    parameters = {
+        "integration.request.header.X-Id": "context.connectionId",
+        "integration.request.querystring.q": "route.request.body.q",
+        "integration.request.path.room": "route.request.body.room",
+    }
+    uri = hook(server, "rooms/{room}/hook?x=1")
+    gateway = await start_gateway(route_to(custom("HTTP_PROXY", uri=uri, parameters=parameters)))
+    server.script("hook?x=1&q=a+b&c", answer(body=b"done"))
+
+    assert await ask(gateway, '{"q":"a b&c","room":"a/b é"}') == "done"
+    (request,) = server.requests
+    assert request.path == "/rooms/a%2Fb%20%C3%A9/hook?x=1&q=a+b%26c"
+    assert len(request.headers["x-id"]) == 16
+
+
+@pytest.mark.clause("MAPPING-20")
+async def test_parameters_of_a_handshake_are_mapped(
+    start_gateway: StartGateway, server: ScriptedServer
+) -> None:
+    parameters = {
+        "integration.request.header.last": "route.request.querystring.token",
+        "integration.request.header.kind": "route.request.header.X-Kind",
+        "integration.request.querystring.all": "route.request.multivaluequerystring.token",
+    }
+    gateway = await start_gateway(
+        route_to(custom("HTTP_PROXY", uri=hook(server), parameters=parameters), "$connect")
+    )
+
+    await accepted(gateway, "?token=a&token=b", additional_headers={"x-kind": "k"})
+
+    (request,) = server.requests
+    assert (request.headers["last"], request.headers["kind"]) == ("b", "k")
+    assert request.path == "/hook?all=a&all=b"
+
+
+@pytest.mark.clause("MAPPING-21")
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [(".user.name", "ann"), (".user", '{"name":"ann"}'), (".on[0]", "true"), ("", None)],
+)
+async def test_parts_of_a_message_are_mapped(
+    start_gateway: StartGateway, server: ScriptedServer, path: str, value: str | None
+) -> None:
+    parameters = {"integration.request.header.x": f"route.request.body{path}"}
+    gateway = await start_gateway(
+        route_to(custom("HTTP_PROXY", uri=hook(server), parameters=parameters))
+    )
+    server.script("hook", answer(body=b"done"))
+    text = '{"user":{"name":"ann"},"on":[true]}'
+
+    await ask(gateway, text)
+
+    assert server.requests[0].headers["x"] == (text if value is None else value)
+
+
+@pytest.mark.clause("MAPPING-22")
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ("context.routeKey", "$default"),
+        ("context.identity.sourceIp", "127.0.0.1"),
+        ("stageVariables.table", "chat"),
+        ("'a constant'", "a constant"),
+    ],
+)
+async def test_other_data_is_mapped(
+    start_gateway: StartGateway, server: ScriptedServer, expression: str, value: str
+) -> None:
+    parameters = {"integration.request.header.x": expression}
+    gateway = await start_gateway(
+        route_to(custom("HTTP_PROXY", uri=hook(server), parameters=parameters)),
+        variables={"table": "chat"},
+    )
+    server.script("hook", answer(body=b"done"))
+
+    await ask(gateway, "{}")
+
+    assert server.requests[0].headers["x"] == value
+
+
+@pytest.mark.clause("MAPPING-23")
+@pytest.mark.parametrize(
+    "expression",
+    ["route.request.body.x", "route.request.querystring.x", "context.x", "stageVariables.x"],
+)
+async def test_what_is_not_there_is_not_mapped(
+    start_gateway: StartGateway, server: ScriptedServer, expression: str
+) -> None:
+    parameters = {
+        "integration.request.header.x": expression,
+        "integration.request.querystring.x": expression,
+    }
+    gateway = await start_gateway(
+        route_to(custom("HTTP_PROXY", uri=hook(server), parameters=parameters))
+    )
+    server.script("hook", answer(body=b"done"))
+
+    await ask(gateway, "text")
+
+    assert "x" not in server.requests[0].headers
+    assert server.requests[0].path == "/hook"

@@ -1,0 +1,217 @@
+"""Throttles of stages and routes. Their rates are so low that nothing comes back during a test."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import orjson
+import pytest
+
+from local_gateway.api import Identity, LambdaProxy, Stage, Throttle
+from local_gateway.errors import TemplateError
+from local_gateway.template import load
+from local_gateway.throttling import route_bucket
+from tests.fakes.functions import RecordingFunctions, accept
+from tests.fakes.integrations import accepted, refusal, route_to
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+    from websockets.asyncio.client import ClientConnection
+
+    from tests.fakes.functions import Event
+    from tests.fakes.gateway import Gateway
+
+    StartGateway = Callable[..., Awaitable[Gateway]]
+
+ASK = LambdaProxy(logical_id="Ask", function="ask")
+NEVER_AGAIN = 0.000_001
+"""A rate, per second."""
+RESOURCES = """
+Resources:
+  Api:
+    Type: AWS::ApiGatewayV2::Api
+    Properties: {{ Name: a, ProtocolType: {protocol}, RouteSelectionExpression: $request.body.action }}
+  Stage:
+    Type: AWS::ApiGatewayV2::Stage
+    Properties: {{ ApiId: !Ref Api, StageName: dev, {stage} }}
+  Integration:
+    Type: AWS::ApiGatewayV2::Integration
+    Properties: {{ ApiId: !Ref Api, IntegrationType: AWS_PROXY, IntegrationUri: !GetAtt Function.Arn, PayloadFormatVersion: "2.0" }}
+  Route:
+    Type: AWS::ApiGatewayV2::Route
+    Properties: {{ ApiId: !Ref Api, RouteKey: $default, Target: !Sub "integrations/${{Integration}}" }}
+  Function:
+    Type: AWS::Lambda::Function
+    Properties: {{ Code: ., Handler: app.handler, Runtime: python3.13 }}
+"""  # noqa: E501 — as a template's author writes it
+
+
+def echo() -> RecordingFunctions:
+    def answer(event: Event) -> object:
+        return {"statusCode": 200, "body": event["requestContext"]["routeKey"]}
+
+    return RecordingFunctions(ask=answer, connect=accept)
+
+
+async def say(client: ClientConnection, action: str = "") -> str:
+    """Send a message, and return what comes next: a route key, or the text of an error frame."""
+    async with asyncio.timeout(10):
+        await client.send(orjson.dumps({"action": action}).decode())
+        answer = str(await client.recv())
+    return orjson.loads(answer)["message"] if answer.startswith("{") else answer
+
+
+@pytest.mark.clause("THROTTLE-1")
+async def test_a_burst_of_messages_is_let_through(start_gateway: StartGateway) -> None:
+    gateway = await start_gateway(
+        route_to(ASK), functions=echo(), throttle=Throttle(rate=NEVER_AGAIN, burst=2)
+    )
+
+    async with gateway.connect() as first, gateway.connect() as second:
+        said = [await say(first), await say(second), await say(first), await say(second)]
+
+    assert said == ["$default", "$default", "Too Many Requests", "Too Many Requests"]
+
+
+@pytest.mark.clause("THROTTLE-1")
+def test_a_bucket_refills_at_the_rate() -> None:
+    bucket = route_bucket(Stage(name="dev", throttle=Throttle(rate=2, burst=1)), "$default")
+
+    assert bucket is not None
+    assert [bucket.take(at) for at in (0.0, 0.4, 0.5, 0.9, 1.0)] == [True, False, True, False, True]
+
+
+@pytest.mark.clause("THROTTLE-2")
+async def test_settings_of_a_route_go_first(start_gateway: StartGateway) -> None:
+    gateway = await start_gateway(
+        route_to(ASK),
+        route_to(ASK, "often"),
+        functions=echo(),
+        throttle=Throttle(rate=NEVER_AGAIN, burst=1),
+        route_throttles={"often": Throttle(burst=3)},
+    )
+
+    async with gateway.connect() as client:
+        often = [await say(client, "often") for _ in range(4)]
+        other = [await say(client), await say(client)]
+
+    assert often == ["often", "often", "often", "Too Many Requests"]
+    assert other == ["$default", "Too Many Requests"]
+
+
+@pytest.mark.clause("THROTTLE-2")
+def test_settings_of_a_route_that_is_not_there_are_refused(tmp_path: Path) -> None:
+    settings = "RouteSettings: { join: { ThrottlingBurstLimit: 1 } }"
+    file = tmp_path / "template.yaml"
+    file.write_text(RESOURCES.format(protocol="WEBSOCKET", stage=settings))
+
+    with pytest.raises(TemplateError, match="names 'join', no route of Api"):
+        load(file, parameters={}, identity=Identity())
+
+
+@pytest.mark.clause("THROTTLE-3")
+async def test_each_route_has_its_own_bucket(start_gateway: StartGateway) -> None:
+    gateway = await start_gateway(
+        route_to(ASK),
+        route_to(ASK, "a"),
+        functions=echo(),
+        throttle=Throttle(rate=NEVER_AGAIN, burst=1),
+    )
+
+    async with gateway.connect() as client:
+        said = [await say(client), await say(client), await say(client, "a")]
+
+    assert said == ["$default", "Too Many Requests", "a"]
+
+
+@pytest.mark.clause("THROTTLE-4")
+async def test_a_handshake_beyond_the_limit_is_429(start_gateway: StartGateway) -> None:
+    connect = LambdaProxy(logical_id="Connect", function="connect")
+    gateway = await start_gateway(
+        route_to(connect, "$connect"),
+        functions=echo(),
+        route_throttles={"$connect": Throttle(rate=NEVER_AGAIN, burst=1)},
+    )
+
+    assert await accepted(gateway) is None
+    response = await refusal(gateway)
+
+    assert response.status == 429
+    assert response.body == b'{"message":"Too Many Requests"}'
+    assert len(gateway.functions.events("connect")) == 1
+
+
+@pytest.mark.clause("THROTTLE-5")
+async def test_a_message_beyond_the_limit_calls_nothing(start_gateway: StartGateway) -> None:
+    gateway = await start_gateway(
+        route_to(ASK),
+        route_to(ASK, "free"),
+        functions=echo(),
+        route_throttles={"$default": Throttle(rate=NEVER_AGAIN, burst=1)},
+    )
+
+    async with asyncio.timeout(10), gateway.connect() as client:
+        await say(client)
+        await client.send("{}")
+        frame = str(await client.recv())
+        answer = await say(client, "free")
+
+    found = orjson.loads(frame)
+    assert frame == (
+        f'{{"message": "Too Many Requests", "connectionId":"{found["connectionId"]}", '
+        f'"requestId":"{found["requestId"]}"}}'
+    )
+    assert answer == "free"
+    assert len(gateway.functions.events("ask")) == 2
+
+
+@pytest.mark.clause("THROTTLE-6")
+@pytest.mark.parametrize(
+    ("throttle", "rate", "burst"),
+    [(Throttle(burst=7), 10_000, 7), (Throttle(rate=7), 7, 5_000)],
+)
+def test_what_a_limit_leaves_open_is_the_accounts(
+    throttle: Throttle, rate: float, burst: float
+) -> None:
+    bucket = route_bucket(Stage(name="dev", throttle=throttle), "$default")
+
+    assert bucket is not None
+    assert (bucket.per_second, bucket.burst) == (rate, burst)
+
+
+@pytest.mark.clause("THROTTLE-7")
+async def test_a_limit_of_nothing_lets_nothing_through(start_gateway: StartGateway) -> None:
+    gateway = await start_gateway(
+        route_to(ASK), functions=echo(), route_throttles={"$default": Throttle(rate=0, burst=0)}
+    )
+
+    async with gateway.connect() as client:
+        assert await say(client) == "Too Many Requests"
+
+
+@pytest.mark.clause("THROTTLE-8")
+async def test_a_goodbye_is_not_throttled(start_gateway: StartGateway) -> None:
+    functions = RecordingFunctions(ask=accept)
+    gateway = await start_gateway(
+        route_to(ASK, "$disconnect"),
+        functions=functions,
+        route_throttles={"$disconnect": Throttle(rate=0, burst=0)},
+    )
+
+    await accepted(gateway)
+
+    event = await functions.next_event("ask")
+    assert event["requestContext"]["eventType"] == "DISCONNECT"
+
+
+@pytest.mark.clause("THROTTLE-9")
+def test_throttles_of_an_http_api_are_refused(tmp_path: Path) -> None:
+    settings = "DefaultRouteSettings: { ThrottlingRateLimit: 5 }"
+    file = tmp_path / "template.yaml"
+    file.write_text(RESOURCES.format(protocol="HTTP", stage=settings))
+
+    with pytest.raises(TemplateError, match="ThrottlingRateLimit: is 5"):
+        load(file, parameters={}, identity=Identity())
