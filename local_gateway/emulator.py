@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from local_gateway.api import Stage, WebSocketApi
+    from local_gateway.lambdas.hosting import HostMode
     from local_gateway.lambdas.interpreters import Interpreter
     from local_gateway.server import Headers
     from local_gateway.why import Why
@@ -72,6 +73,7 @@ class Options:
     account_rate: float = 0.0
     """Per second; 0 is unlimited."""
     max_concurrency: int = 16
+    host_mode: HostMode = "environments"
     pythons: Mapping[str, Interpreter] = field(default_factory=dict[str, "Interpreter"])
     """By version, `3.12`: what functions for it run on."""
     state_dir: Path | None = None
@@ -172,6 +174,7 @@ class Emulator:
             application,
             environment=environment,
             max_concurrency=options.max_concurrency,
+            host_mode=options.host_mode,
             interpreters=self._interpreters,
             write_log=self._write_log,
             why=self._why,

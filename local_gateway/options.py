@@ -100,6 +100,13 @@ def parser() -> argparse.ArgumentParser:
         help="environments per function; further events wait in order (default: %(default)s)",
     )
     add(
+        "--host-mode",
+        choices=("environments", "inline"),
+        default="environments",
+        help="run Python functions in processes of their own (default), or in threads of this one: "
+        "for breakpoints, and faster",
+    )
+    add(
         "--python",
         action="append",
         default=[],
@@ -157,6 +164,7 @@ def read_options(parsed: argparse.Namespace) -> Options:
         connect_rate=parsed.connect_rate,
         account_rate=parsed.account_rate,
         max_concurrency=parsed.max_concurrency,
+        host_mode=parsed.host_mode,
         pythons=_pythons(parsed.python),
         state_dir=parsed.state_dir,
         cache_dir=Path(cache) / "cloudpush",

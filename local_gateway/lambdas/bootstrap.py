@@ -315,7 +315,7 @@ def main(arguments: Sequence[str]) -> None:
     if lends:
         sys.meta_path.append(Lender(lends))
     # Before the function's folders, which may have another version of it.
-    library = _import_library()
+    library = import_library()
     if redirect:
         sys.meta_path.insert(0, BotocoreHook(redirect))
     sys.path[:0] = folders
@@ -413,14 +413,14 @@ def probe(lends: str) -> None:
     sys.meta_path.append(Lender(lends))
     problem = ""
     try:
-        _import_library()
+        import_library()
     except Exception as error:  # noqa: BLE001 — whatever a version of Python can't do
         problem = f"{type(error).__name__}: {error}"
     version = ".".join(map(str, sys.version_info[:3]))
     sys.stdout.write(json.dumps({"version": version, "problem": problem}))
 
 
-def _import_library() -> Any:  # noqa: ANN401 — untyped library
+def import_library() -> Any:  # noqa: ANN401 — untyped library
     """Return awslambdaric, with a few things that differ on a developer's machine."""
     from functools import partial  # noqa: PLC0415 — awslambdaric imports it anyway
     from importlib import import_module  # noqa: PLC0415 — the same

@@ -9,31 +9,24 @@ await functions.stop()
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import os
-import shutil
-import tempfile
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from local_gateway import clock, ids
 from local_gateway import why as reasons
-from local_gateway.lambdas.environment import INIT_SECONDS, Blueprint
-from local_gateway.lambdas.interpreters import Interpreters
+from local_gateway.lambdas.hosting import Hosting
 from local_gateway.lambdas.invocation import Invocation
-from local_gateway.lambdas.opt import merge as opt_of
-from local_gateway.lambdas.pool import Pool
 from local_gateway.lambdas.result import InvocationRefused, InvokeResult
-from local_gateway.lambdas.runtimes import interpreter_notes, missing, program
-from local_gateway.lambdas.variables import environment_variables
+from local_gateway.lambdas.runtimes import interpreter_notes, missing
 from local_gateway.why import Why
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from local_gateway.api import Application, Function
+    from local_gateway.api import Application
+    from local_gateway.lambdas.hosting import AnyPool, HostMode
+    from local_gateway.lambdas.interpreters import Interpreters
 
 Submit: TypeAlias = "Callable[[Invocation], None]"
 """Sees to it that an event is handled."""
@@ -57,13 +50,14 @@ class Functions:
     one event loop.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 — the options of the command line
         self,
         application: Application,
         *,
         environment: Mapping[str, str],
         max_concurrency: int = 16,
         interpreters: Interpreters | None = None,
+        host_mode: HostMode = "environments",
         write_log: Callable[[str], None],
         why: Why | None = None,
     ) -> None:
@@ -73,23 +67,25 @@ class Functions:
         by `start`, when the servers that they name are up;
         `max_concurrency` limits the processes of a function that reserves no concurrency;
         `interpreters` are what functions run on, the emulator's own Python alone if None;
+        `host_mode` says where Python functions run: in processes, or in threads of this one;
         `write_log` gets each line of a function's output, its name and request id in front;
         `why` is told wherever Lambda would surprise.
         """
         self._application = application
-        self._environment = environment  # complete by `start`: ports are known late
-        self._max_concurrency = max_concurrency
-        self._interpreters = interpreters or Interpreters()
-        self._write_log = write_log
         self._why = why or Why()
-        self._pools: dict[str, Pool] = {}
+        self._hosting = Hosting(
+            host_mode,
+            identity=application.identity,
+            environment=environment,  # complete by `start`: ports are known late
+            interpreters=interpreters,
+            max_concurrency=max_concurrency,
+            write_log=write_log,
+            why=self._why,
+        )
+        self._pools: dict[str, AnyPool] = {}
         self._layers: list[Layer] = []
         self._submits: dict[str, Submit] = {}
         self._ends: dict[Invocation, asyncio.Future[None]] = {}
-        self._lifeline: tuple[int, int] | None = None
-        self._redirect = ""
-        self._opt = ""
-        """The folder of the folders that layers are merged in."""
 
     @property
     def process_ids(self) -> list[int]:
@@ -102,16 +98,16 @@ class Functions:
         `redirect` is what the hooks into the AWS SDKs get (`redirect.Redirect`); without it there
         are no hooks.
         """
-        self._lifeline = os.pipe()
-        self._redirect = redirect
-        self._opt = tempfile.mkdtemp(prefix="local-gateway-opt-")
+        self._hosting.open(redirect)
+        interpreters = self._hosting.interpreters
+        width = max(map(len, self._application.functions), default=0)
         self._pools = {
-            logical_id: self._pool(function, self._lifeline[0])
+            logical_id: self._hosting.pool(function, width=width)
             for logical_id, function in self._application.functions.items()
-            if missing(function, self._interpreters) is None
+            if missing(function, interpreters) is None
         }
         self._stack()
-        for place, problem in interpreter_notes(self._application, self._interpreters):
+        for place, problem in interpreter_notes(self._application, interpreters):
             self._why.say(reasons.INTERPRETER_DIFFERS, place, problem=problem)
 
     async def prewarm(self) -> dict[str, str]:
@@ -124,7 +120,7 @@ class Functions:
         pools = self._pools  # `stop` may take them away meanwhile
         gate = asyncio.Semaphore(_PREWARM_AT_ONCE)
 
-        async def prewarm(pool: Pool) -> str | None:
+        async def prewarm(pool: AnyPool) -> str | None:
             async with gate:
                 return await pool.prewarm()
 
@@ -250,12 +246,7 @@ class Functions:
         except TimeoutError:
             _log.warning("processes that were killed are still there")
         finally:
-            lifeline, self._lifeline = self._lifeline, None
-            for fd in lifeline or ():
-                with contextlib.suppress(OSError):
-                    os.close(fd)
-            if self._opt:
-                shutil.rmtree(self._opt, ignore_errors=True)
+            self._hosting.close()
 
     def _stack(self) -> None:
         """Put the layers before the pools, the last one foremost."""
@@ -270,42 +261,11 @@ class Functions:
         if not end.done():
             end.set_result(None)
 
-    def _pool(self, function: Function, lifeline: int) -> Pool:
-        width = max(map(len, self._application.functions))
-        limit = function.reserved_concurrency
-        opt = opt_of(function.layers, Path(self._opt) / function.logical_id)
-        runs = program(
-            function, opt, self._interpreters, redirect=self._redirect, lifeline=lifeline
-        )
-        variables = environment_variables(
-            function,
-            self._application.identity,
-            extra={**runs.variables, **self._environment},
-            opt=opt,
-        )
-        blueprint = Blueprint(
-            function=function,
-            variables={**variables, **runs.hooks},
-            open_transport=runs.open_transport,
-            label=f"{function.logical_id:<{width}}",
-            write_line=self._write_log,
-            init_seconds=INIT_SECONDS,
-        )
-        return Pool(
-            blueprint,
-            limit=self._max_concurrency if limit is None else limit,
-            on_timeout=lambda: self._why.say(
-                reasons.FUNCTION_TIMEOUT,
-                f"function {function.logical_id}",
-                seconds=function.timeout_seconds,
-            ),
-        )
-
     def _refusal(self, logical_id: str) -> InvocationRefused:
         function = self._application.functions.get(logical_id)
         if function is None:
             return InvocationRefused(f"the template has no function {logical_id}")
-        problem = missing(function, self._interpreters)
+        problem = missing(function, self._hosting.interpreters)
         if problem is not None:
             return InvocationRefused(f"{logical_id} {problem}")
         return InvocationRefused(f"{logical_id} can't run: the emulator is not running")

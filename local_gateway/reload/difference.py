@@ -173,9 +173,7 @@ def _compare_services(old: Application, new: Application, lines: _Lines) -> None
         for logical_id in after.keys() - before.keys():
             lines.add("+", f"{kind} {logical_id}")
         for logical_id in before.keys() - after.keys():
-            lines.add(
-                "!", f"{kind} {logical_id} is gone from the template, and stays until a restart"
-            )
+            lines.add("!", f"{kind} {logical_id} is gone, and stays until a restart")
         for logical_id in after.keys() & before.keys():
             if after[logical_id] != before[logical_id]:
                 lines.add("!", f"{kind} {logical_id} changed, which takes a restart")
@@ -196,6 +194,4 @@ def _shown(name: str, value: str | None) -> str:
 
 
 def _text(value: object) -> str:
-    if isinstance(value, tuple):
-        return ", ".join(map(str, value)) or "none"
-    return "none" if value is None else str(value)
+    return "none" if value is None or value == () else str(value).strip("()")

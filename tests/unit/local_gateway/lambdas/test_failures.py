@@ -204,7 +204,7 @@ async def test_a_process_that_ends_while_it_loads_is_an_exit_error(
 async def test_a_handler_that_loads_for_too_long_times_out(
     start_host: StartHost, write_function: WriteFunction, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("local_gateway.lambdas.functions.INIT_SECONDS", 0.2)
+    monkeypatch.setattr("local_gateway.lambdas.hosting.INIT_SECONDS", 0.2)
     host = await start_host(
         write_function("import threading; threading.Event().wait()", timeout_seconds=1)
     )
