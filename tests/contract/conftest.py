@@ -16,7 +16,7 @@ from tests.contract.connection_stores import (
     valkey,
 )
 from tests.contract.connection_stores import valkey_port as running_valkey
-from tests.contract.kept_stores import EmptyKept, Kept, kept_in_memory
+from tests.contract.kept_stores import Kept, kept_beside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,12 +64,6 @@ def store(harness: Harness) -> ConnectionStore:
     return harness.store
 
 
-@pytest.fixture(scope="module", params=["memory"])
-def empty_kept(request: pytest.FixtureRequest) -> EmptyKept:
-    del request
-    return kept_in_memory
-
-
 @pytest.fixture
-def kept(empty_kept: EmptyKept) -> Kept:
-    return empty_kept()
+def kept(harness: Harness) -> Kept:
+    return kept_beside(harness)

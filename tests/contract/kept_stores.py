@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from cloudpush.model import Message, Publication, Receipt, Receipts, ReceiptState, Trigger
+from cloudpush.stores.dynamodb_inbox import DynamoDbInboxStore
+from cloudpush.stores.dynamodb_messages import DynamoDbMessageStore
 from cloudpush.stores.memory_inbox import MemoryInboxStore
 from cloudpush.stores.memory_messages import (
     MemoryIdempotencyStore,
     MemoryMessageStore,
     MemoryStatisticsStore,
 )
+from cloudpush.stores.redis_inbox import RedisInboxStore
+from cloudpush.stores.redis_messages import RedisMessageStore
 from tests.contract.connection_stores import T0
 
 if TYPE_CHECKING:
     from cloudpush.ports import IdempotencyStore, InboxStore, MessageStore, StatisticsStore
+    from cloudpush.stores.redis_client import Client
+    from tests.contract.connection_stores import Harness
 
 HOUR_MS = 60 * 60 * 1000
 
@@ -31,13 +36,40 @@ class Kept:
     statistics: StatisticsStore
 
 
-EmptyKept = Callable[[], Kept]
-
-
 def kept_in_memory() -> Kept:
     return Kept(
         MemoryInboxStore(), MemoryMessageStore(), MemoryIdempotencyStore(), MemoryStatisticsStore()
     )
+
+
+def kept_in_redis(harness: Harness) -> Kept:
+    client = cast("Client", cast("Any", harness.store)._client)
+    return Kept(
+        RedisInboxStore(client),
+        RedisMessageStore(client),
+        MemoryIdempotencyStore(),
+        MemoryStatisticsStore(),
+    )
+
+
+def kept_in_dynamodb(harness: Harness) -> Kept:
+    assert harness.dynamodb is not None
+    client, name, sleep = harness.dynamodb, harness.table_name, harness.slept.append
+    return Kept(
+        DynamoDbInboxStore(client, name, sleep=sleep),
+        DynamoDbMessageStore(client, name, sleep=sleep),
+        MemoryIdempotencyStore(),
+        MemoryStatisticsStore(),
+    )
+
+
+def kept_beside(harness: Harness) -> Kept:
+    """Return the stores of QoS 1 that go with a connection store, on the same empty server."""
+    if harness.redis is not None:
+        return kept_in_redis(harness)
+    if harness.dynamodb is not None:
+        return kept_in_dynamodb(harness)
+    return kept_in_memory()
 
 
 def a_publication(message_id: str = "m1", msg: dict[str, Any] | None = None) -> Publication:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cloudpush.model import INBOX_DEPTH, INBOX_LIFETIME_MS, Inbox, shard_of
-from cloudpush.ports import Append, Claim, Grant, InboxPage
+from cloudpush.model import INBOX_DEPTH, INBOX_LIFETIME_MS, Copy, Inbox, shard_of
+from cloudpush.ports import Append, Claim, Copies, Grant, InboxPage
 from cloudpush.stores import inbox_rules as rules
 from tests.contract.connection_stores import T0
 from tests.contract.kept_stores import HOUR_MS, a_publication
@@ -498,8 +498,8 @@ def test_an_acknowledgement_never_reaches_beyond_what_was_sent(inboxes: InboxSto
     through = inboxes.read_sent("alice", through_seq=2, now_ms=T0)
     single = inboxes.read_sent("alice", message_ids=["m2"], now_ms=T0)
 
-    assert [each.seq for each in through] == [1]
-    assert single == []
+    assert [each.seq for each in through.copies] == [1]
+    assert single.copies == ()
 
 
 def test_an_acknowledgement_is_cumulative_by_seq_and_single_by_id(inboxes: InboxStore) -> None:
@@ -508,8 +508,22 @@ def test_an_acknowledgement_is_cumulative_by_seq_and_single_by_id(inboxes: Inbox
 
     both = inboxes.read_sent("alice", through_seq=2, message_ids=["m4", "m1", "unknown"], now_ms=T0)
 
-    assert [each.seq for each in both] == [1, 2, 4]
-    assert inboxes.read_sent("bob", through_seq=2, now_ms=T0) == []
+    assert both == Copies(
+        epoch="e1",
+        copies=tuple(Copy(seq=n, message_id=f"m{n}", is_tracked=True) for n in (1, 2, 4)),
+    )
+    assert inboxes.read_sent("bob", through_seq=2, now_ms=T0) == Copies(epoch="")
+
+
+def test_a_long_acknowledgement_is_read_in_parts(inboxes: InboxStore) -> None:
+    append(inboxes, "m1", "m2", "m3")
+    claim(inboxes)
+
+    first = inboxes.read_sent("alice", through_seq=3, limit=2, now_ms=T0)
+    settle(inboxes, 1, 2)
+    rest = inboxes.read_sent("alice", through_seq=3, limit=2, now_ms=T0)
+
+    assert [[each.seq for each in part.copies] for part in (first, rest)] == [[1, 2], [3]]
 
 
 def test_what_was_sent_once_may_be_acknowledged_in_any_run(inboxes: InboxStore) -> None:
@@ -517,7 +531,8 @@ def test_what_was_sent_once_may_be_acknowledged_in_any_run(inboxes: InboxStore) 
     claim(inboxes)
     inboxes.open("alice", epoch="e1", now_ms=T0)
 
-    assert [each.seq for each in inboxes.read_sent("alice", through_seq=2, now_ms=T0)] == [1, 2]
+    found = inboxes.read_sent("alice", through_seq=2, now_ms=T0)
+    assert [each.seq for each in found.copies] == [1, 2]
 
 
 def test_settling_moves_up_to_the_first_that_is_retained(inboxes: InboxStore) -> None:
@@ -571,11 +586,12 @@ def test_expired_messages_are_found_in_order(inboxes: InboxStore) -> None:
     append(inboxes, "m3", expires_at_ms=T0 + 8)
 
     found = inboxes.read_expired("alice", now_ms=T0 + 8)
+    first = inboxes.read_expired("alice", limit=1, now_ms=T0 + 9)
 
-    assert [each.seq for each in found] == [1, 3]
-    assert [each.seq for each in inboxes.read_expired("alice", limit=1, now_ms=T0 + 9)] == [1]
-    assert inboxes.read_expired("alice", now_ms=T0 + 6) == []
-    assert inboxes.read_expired("bob", now_ms=T0 + 8) == []
+    assert [each.seq for each in found.copies] == [1, 3]
+    assert [each.seq for each in first.copies] == [1]
+    assert inboxes.read_expired("alice", now_ms=T0 + 6) == Copies(epoch="e1")
+    assert inboxes.read_expired("bob", now_ms=T0 + 8) == Copies(epoch="")
 
 
 def test_an_inbox_is_due_when_a_resend_or_an_expiry_is(inboxes: InboxStore) -> None:

@@ -160,6 +160,8 @@ class Expansion(msgspec.Struct, frozen=True, kw_only=True, tag="expansion"):
     part: int
     cursor: str | None = None
     """Where in the part to go on; None is its beginning."""
+    untracked: int = 0
+    """How many recipients without receipts the part has had up to there."""
     hop: int = 1
 
 
@@ -326,6 +328,14 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """Whether its receipts are kept."""
     size: int
     """Bytes of the publication as JSON, which is what limits count."""
+
+
+class Copy(msgspec.Struct, frozen=True, kw_only=True):
+    """What a receipt needs to know of an entry."""
+
+    seq: int
+    message_id: str
+    is_tracked: bool
 
 
 class Inbox(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,7 +17,16 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from cloudpush.model import Connection, Counts, Entry, Inbox, Message, MessageState, Receipt
+from cloudpush.model import (
+    Connection,
+    Copy,
+    Counts,
+    Entry,
+    Inbox,
+    Message,
+    MessageState,
+    Receipt,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -219,6 +228,14 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     """If not None, no timer job is under way, and the caller has to send one that comes then."""
 
 
+class Copies(msgspec.Struct, frozen=True, kw_only=True):
+    """Retained messages of an inbox, by what their receipts need, in order."""
+
+    epoch: str
+    """Of the inbox; empty where there is none."""
+    copies: tuple[Copy, ...] = ()
+
+
 class InboxPage(msgspec.Struct, frozen=True, kw_only=True):
     """One bounded read of a shard of inboxes."""
 
@@ -318,17 +335,18 @@ class InboxStore(Protocol):
         *,
         through_seq: int | None = None,
         message_ids: Sequence[str] = (),
+        limit: int = 500,
         now_ms: int,
-    ) -> Sequence[Entry]:
-        """Return what an acknowledgement is about, in order: retained messages that were sent.
+    ) -> Copies:
+        """Return what an acknowledgement is about: retained messages that were sent.
 
-        Those up to and including `through_seq`, and those of `message_ids`; nothing beyond
-        `sent_seq`.
+        Those up to and including `through_seq`, at most `limit`, and those of `message_ids`;
+        nothing beyond `sent_seq`.
         """
         ...
 
-    def read_expired(self, client_id: str, *, limit: int = 100, now_ms: int) -> Sequence[Entry]:
-        """Return retained messages whose time is over (`expires_at_ms <= now_ms`), in order."""
+    def read_expired(self, client_id: str, *, limit: int = 500, now_ms: int) -> Copies:
+        """Return the first retained messages whose time is over (`expires_at_ms <= now_ms`)."""
         ...
 
     def settle(

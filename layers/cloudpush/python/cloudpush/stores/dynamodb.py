@@ -19,7 +19,6 @@ No scans, no index.
 
 from __future__ import annotations
 
-import zlib
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
@@ -34,7 +33,7 @@ from cloudpush.model import (
 from cloudpush.ports import Admission, Page
 from cloudpush.stores import dynamodb_items as items
 from cloudpush.stores.dynamodb_errors import ConditionFailed, Conflict
-from cloudpush.stores.dynamodb_table import Table, client_from_environment, pauses
+from cloudpush.stores.dynamodb_table import Table, client_from_environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -332,10 +331,4 @@ class DynamoDbConnectionStore:
         )
 
     def _until_won(self, connection_id: str, attempt: Callable[[], _Answer]) -> _Answer:
-        """Play an attempt again, from its first read, as long as another writer is faster."""
-        for pause in pauses(zlib.crc32(connection_id.encode())):
-            try:
-                return attempt()
-            except Conflict:
-                self._table.sleep(pause)
-        return attempt()
+        return self._table.until_won(connection_id, attempt)

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import re
 import time
+import zlib
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import botocore.session
 from botocore.config import Config
 
 from cloudpush.errors import StoreUnavailable
-from cloudpush.stores.dynamodb_errors import translated_errors
+from cloudpush.stores.dynamodb_errors import ConditionFailed, Conflict, translated_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from mypy_boto3_dynamodb.client import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import PutTypeDef, TransactWriteItemTypeDef
+    from mypy_boto3_dynamodb.type_defs import PutTypeDef, TransactWriteItemTypeDef, UpdateTypeDef
 
     from cloudpush.stores.dynamodb_items import Item
+
+_Answer = TypeVar("_Answer")
 
 KEYS_PER_BATCH: Final = 100
 """The limit of BatchGetItem."""
@@ -106,16 +109,19 @@ class Table:
                 self.sleep(pause)
         raise StoreUnavailable(f"DynamoDB: {len(keys)} keys remain unprocessed")
 
-    def put(self, item: Item, *, condition: str, values: Item) -> None:
+    def put(self, item: Item, *, condition: str, values: Item | None = None) -> None:
         """Write one item if the condition holds for the one that is there."""
+        more: dict[str, Any] = {}
+        if values:  # an empty map is refused
+            more["ExpressionAttributeValues"] = values
         with translated_errors():
             self._client.put_item(
                 TableName=self._name,
                 Item=item,
                 ConditionExpression=condition,
                 ExpressionAttributeNames=names_in(condition),
-                ExpressionAttributeValues=values,
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                **more,
             )
 
     def update(self, key: Item, *, update: str, condition: str, values: Item) -> None:
@@ -162,6 +168,42 @@ class Table:
         last = answer.get("LastEvaluatedKey")
         return answer["Items"], cast("str", last["sk"].get("S")) if last else None
 
+    def read_range(
+        self,
+        partition: str,
+        *,
+        first: str,
+        last: str,
+        limit: int,
+        attributes: Sequence[str] = (),
+    ) -> tuple[list[Item], str | None]:
+        """Read at most `limit` items of a partition in order, from one sort key to another.
+
+        Both ends are in the range. With `attributes` only those are returned. The second value is
+        the last sort key that was read, or None if the range is read to its end.
+        """
+        more: dict[str, Any] = {}
+        if attributes:
+            more["ProjectionExpression"] = ", ".join(f"#{each}" for each in attributes)
+        with translated_errors():
+            answer = self._client.query(
+                TableName=self._name,
+                KeyConditionExpression="#pk = :partition AND #sk BETWEEN :first AND :last",
+                ExpressionAttributeNames=names_in(
+                    "#pk #sk", *(f"#{attribute}" for attribute in attributes)
+                ),
+                ExpressionAttributeValues={
+                    ":partition": {"S": partition},
+                    ":first": {"S": first},
+                    ":last": {"S": last},
+                },
+                Limit=limit,
+                ConsistentRead=True,
+                **more,
+            )
+        at = answer.get("LastEvaluatedKey")
+        return answer["Items"], cast("str", at["sk"].get("S")) if at else None
+
     def write_together(self, writes: Sequence[TransactWriteItemTypeDef]) -> None:
         """Make all of these writes or none; see `put_part` and `update_part`."""
         with translated_errors():
@@ -184,7 +226,7 @@ class Table:
         key: Item,
         *,
         update: str,
-        condition: str,
+        condition: str | None = None,
         values: Item,
         names: Mapping[str, str] = _NO_NAMES,
     ) -> TransactWriteItemTypeDef:
@@ -192,16 +234,33 @@ class Table:
 
         `names` says what a placeholder stands for, where that is not its own word.
         """
-        return {
-            "Update": {
-                "TableName": self._name,
-                "Key": key,
-                "UpdateExpression": update,
-                "ConditionExpression": condition,
-                "ExpressionAttributeNames": {**names_in(update, condition), **names},
-                "ExpressionAttributeValues": values,
-            }
+        change: UpdateTypeDef = {
+            "TableName": self._name,
+            "Key": key,
+            "UpdateExpression": update,
+            "ExpressionAttributeNames": {**names_in(update, condition or ""), **names},
+            "ExpressionAttributeValues": values,
         }
+        if condition is not None:
+            change["ConditionExpression"] = condition
+        return {"Update": change}
+
+    def delete_part(self, key: Item) -> TransactWriteItemTypeDef:
+        """Return a removal of one item, as part of a transaction."""
+        return {"Delete": {"TableName": self._name, "Key": key}}
+
+    def until_won(self, name: str, attempt: Callable[[], _Answer]) -> _Answer:
+        """Play an attempt again, from its first read, as long as another writer is faster.
+
+        Raises:
+            StoreUnavailable: it lost every time.
+        """
+        for pause in pauses(zlib.crc32(name.encode())):
+            try:
+                return attempt()
+            except (Conflict, ConditionFailed):
+                self.sleep(pause)
+        return attempt()
 
 
 def names_in(*expressions: str) -> dict[str, str]:

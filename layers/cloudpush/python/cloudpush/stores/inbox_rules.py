@@ -25,7 +25,7 @@ from cloudpush.model import INBOX_BYTES, INBOX_DEPTH, INBOX_LIFETIME_MS, Entry, 
 from cloudpush.ports import Append, Claim, Grant, Outgoing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     Read: TypeAlias = Callable[[int, int], Sequence[Entry]]
     # Returns at most so many (the second) retained entries after a seq (the first), in order.
@@ -144,18 +144,18 @@ def park(inbox: Inbox, *, owner: str, fence: int) -> Inbox | None:
 
 def settle(
     inbox: Inbox,
-    dropped: Sequence[Entry],
+    dropped: Mapping[int, int],
     *,
     first_retained: int | None,
     next_expiry_ms: int | None,
     is_progress: bool,
     now_ms: int,
 ) -> Inbox:
-    """Return the row without these entries, of which every one was retained.
+    """Return the row without these messages, of which every one was retained.
 
     Args:
         inbox: the row.
-        dropped: the entries.
+        dropped: the seq of each, and its size.
         first_retained: the lowest seq that stays; None if none does.
         next_expiry_ms: the first expiry of those that stay, where it is known; else the row keeps
             a time that is too early, and `read_expired` finds nothing then.
@@ -165,7 +165,7 @@ def settle(
     if not dropped:
         return inbox
     settled_seq = inbox.last_seq if first_retained is None else first_retained - 1
-    flown = [each for each in dropped if each.seq <= inbox.cursor_seq]
+    flown = [size for seq, size in dropped.items() if seq <= inbox.cursor_seq]
     depth = inbox.depth - len(dropped)
     resend_at_ms, attempt = inbox.resend_at_ms, inbox.attempt
     if not depth:
@@ -178,9 +178,9 @@ def settle(
         settled_seq=settled_seq,
         cursor_seq=max(inbox.cursor_seq, settled_seq),
         depth=depth,
-        bytes=inbox.bytes - sum(each.size for each in dropped),
+        bytes=inbox.bytes - sum(dropped.values()),
         in_flight=inbox.in_flight - len(flown),
-        in_flight_bytes=inbox.in_flight_bytes - sum(each.size for each in flown),
+        in_flight_bytes=inbox.in_flight_bytes - sum(flown),
         attempt=attempt,
         resend_at_ms=resend_at_ms,
         next_expiry_ms=expiry_ms if depth else 0,

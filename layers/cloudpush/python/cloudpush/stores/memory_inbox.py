@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from cloudpush.model import Entry, Inbox, shard_of
-from cloudpush.ports import Append, Claim, Grant, InboxPage
+from cloudpush.model import Copy, Entry, Inbox, shard_of
+from cloudpush.ports import Append, Claim, Copies, Grant, InboxPage
 from cloudpush.stores import inbox_rules as rules
 
 if TYPE_CHECKING:
@@ -118,30 +118,30 @@ class MemoryInboxStore:
         *,
         through_seq: int | None = None,
         message_ids: Sequence[str] = (),
+        limit: int = 500,
         now_ms: int,
-    ) -> Sequence[Entry]:
+    ) -> Copies:
         """See `ports.InboxStore.read_sent`."""
         with self._lock:
             row = self._row(client_id, now_ms)
             if row is None:
-                return []
-            return [
-                entry
-                for entry in self._after(client_id, 0)
-                if entry.seq <= row.sent_seq
-                and (
-                    (through_seq is not None and entry.seq <= through_seq)
-                    or entry.publication.message_id in message_ids
-                )
-            ]
+                return Copies(epoch="")
+            sent = [each for each in self._after(client_id, 0) if each.seq <= row.sent_seq]
+            through = [each for each in sent if each.seq <= (through_seq or 0)][:limit]
+            single = [each for each in sent if each.publication.message_id in message_ids]
+            found = {each.seq: _copy_of(each) for each in [*through, *single]}
+            return Copies(epoch=row.epoch, copies=tuple(found[seq] for seq in sorted(found)))
 
-    def read_expired(self, client_id: str, *, limit: int = 100, now_ms: int) -> Sequence[Entry]:
+    def read_expired(self, client_id: str, *, limit: int = 500, now_ms: int) -> Copies:
         """See `ports.InboxStore.read_expired`."""
         with self._lock:
-            if self._row(client_id, now_ms) is None:
-                return []
-            entries = self._after(client_id, 0)
-            return [entry for entry in entries if entry.expires_at_ms <= now_ms][:limit]
+            row = self._row(client_id, now_ms)
+            if row is None:
+                return Copies(epoch="")
+            expired = [each for each in self._after(client_id, 0) if each.expires_at_ms <= now_ms][
+                :limit
+            ]
+            return Copies(epoch=row.epoch, copies=tuple(map(_copy_of, expired)))
 
     def settle(
         self, client_id: str, *, epoch: str, seqs: Sequence[int], is_progress: bool, now_ms: int
@@ -152,7 +152,7 @@ class MemoryInboxStore:
             if row is None or row.epoch != epoch:
                 return None
             entries = self._entries[client_id]
-            dropped = [entries.pop(seq) for seq in sorted(set(seqs)) if seq in entries]
+            dropped = {seq: entries.pop(seq).size for seq in set(seqs) if seq in entries}
             row = self._rows[client_id] = rules.settle(
                 row,
                 dropped,
@@ -217,3 +217,7 @@ class MemoryInboxStore:
     def _after(self, client_id: str, after_seq: int) -> list[Entry]:
         entries = self._entries[client_id]
         return [entries[seq] for seq in sorted(entries) if seq > after_seq]
+
+
+def _copy_of(entry: Entry) -> Copy:
+    return Copy(seq=entry.seq, message_id=entry.publication.message_id, is_tracked=entry.is_tracked)

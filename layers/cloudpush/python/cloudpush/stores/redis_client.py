@@ -28,6 +28,9 @@ function; with these a server that never answers costs 6 s."""
 class Script(Protocol):
     """A Lua script."""
 
+    sha: str
+    """By which the server knows it."""
+
     def __call__(self, keys: Sequence[str], args: Sequence[str | bytes | int]) -> object:
         """Run it by EVALSHA; load it first where the server does not know it."""
         ...
@@ -35,6 +38,10 @@ class Script(Protocol):
 
 class Pipeline(Protocol):
     """Several commands in one round trip, each on its own."""
+
+    def evalsha(self, sha: str, numkeys: int, *keys_and_args: str | bytes | int) -> object:
+        """EVALSHA; the answer comes from `execute`."""
+        ...
 
     def hget(self, name: str, key: str) -> object:
         """HGET; the answer comes from `execute`."""
@@ -48,8 +55,8 @@ class Pipeline(Protocol):
         """ZRANGE; the answer comes from `execute`: pairs of member and score."""
         ...
 
-    def execute(self) -> list[Any]:
-        """Send all of them, and return their answers in order."""
+    def execute(self, raise_on_error: bool = True) -> list[Any]:  # noqa: FBT001, FBT002 — theirs
+        """Send all of them, and return their answers in order, or their errors."""
         ...
 
     def __enter__(self) -> Self:
@@ -74,6 +81,10 @@ class Client(Protocol):
 
     def hget(self, name: str, key: str) -> str | None:
         """HGET."""
+        ...
+
+    def hgetall(self, name: str) -> dict[str, str]:
+        """HGETALL."""
         ...
 
     def ping(self) -> object:
@@ -161,3 +172,31 @@ def translated_errors() -> Generator[None]:
         yield
     except (exceptions.RedisError, exceptions.RedisClusterException) as error:
         raise meaning_of(error)(f"Redis: {type(error).__name__}: {error}") from error
+
+
+def run_many(
+    client: Client,
+    script: Script,
+    calls: Sequence[tuple[Sequence[str], Sequence[str | bytes | int]]],
+) -> list[Any]:
+    """Run a script for each of these keys and arguments, in one round trip, each on its own.
+
+    Raises:
+        StoreUnavailable, ConfigurationWrong: one of them failed; others may have been run.
+    """
+    if not calls:
+        return []
+    with translated_errors():
+        if len(calls) == 1:
+            [(keys, args)] = calls
+            return [script(keys, args)]
+        with client.pipeline(transaction=False) as pipeline:
+            for keys, args in calls:
+                pipeline.evalsha(script.sha, len(keys), *keys, *args)
+            answers = pipeline.execute(raise_on_error=False)
+        for index, (answer, (keys, args)) in enumerate(zip(answers, calls, strict=True)):
+            if isinstance(answer, exceptions.NoScriptError):
+                answers[index] = script(keys, args)  # this one loads it
+            elif isinstance(answer, Exception):
+                raise answer
+        return answers

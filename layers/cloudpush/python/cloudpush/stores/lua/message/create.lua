@@ -1,0 +1,21 @@
+-- Store a message, and when to look at it.
+--
+--   KEYS, ARGV[1], ARGV[2]  see prelude.lua
+--   ARGV[3]  the message, JSON
+--   ARGV[4]  until when its record is there, ms
+--   ARGV[5]  its stage
+--   ARGV[6]  its parts, "0,1,2"
+--   ARGV[7]  when to look at it, ms
+--   returns 1, or 0 if there is a record
+
+if is_there() then
+  return 0
+end
+redis.call('DEL', record, receipts, recipients) -- of a record that is over, by our clock
+redis.call('HSET', record, 'message', ARGV[3], 'ends_at_ms', ARGV[4], 'stage', ARGV[5],
+  'open_parts', ARGV[6])
+redis.call('PEXPIREAT', record, ARGV[4])
+redis.call('ZADD', due, ARGV[7], message_id)
+redis.call('PEXPIREAT', due, ARGV[4], 'NX')
+redis.call('PEXPIREAT', due, ARGV[4], 'GT')
+return 1

@@ -1,0 +1,22 @@
+-- Take a message from one stage to another, if it is in the first and its time has come.
+--
+--   KEYS, ARGV[1], ARGV[2]  see prelude.lua
+--   ARGV[3]  from this stage
+--   ARGV[4]  to this one
+--   ARGV[5]  not before this time, ms
+--   ARGV[6]  "keep" leaves it as due as it is, "drop" makes it not due, "now" due at once if a
+--            part of it is open
+--   returns the record as names and values in turn, none if it is not there
+
+if not is_there() then
+  return {}
+end
+if redis.call('HGET', record, 'stage') == ARGV[3] and now_ms >= tonumber(ARGV[5]) then
+  redis.call('HSET', record, 'stage', ARGV[4])
+  if ARGV[6] == 'drop' then
+    redis.call('ZREM', due, message_id)
+  elseif ARGV[6] == 'now' and redis.call('HGET', record, 'open_parts') ~= '' then
+    redis.call('ZADD', due, ARGV[2], message_id)
+  end
+end
+return redis.call('HGETALL', record)

@@ -1,0 +1,257 @@
+"""Messages and their receipts on Redis 7 or later, or Valkey, alone or as a cluster.
+
+    {prefix}{SHARD}:message:ID      hash   the record, and what its counts come to
+    {prefix}{SHARD}:receipts:ID     hash   client id -> "STATE AT_MS SENT_AT_MS"
+    {prefix}{SHARD}:recipients:ID   zset   those clients, by name
+    {prefix}{SHARD}:due-messages    zset   the shard's messages that are due, by when to look
+
+The braces around `SHARD`, which is the message's, stand in the key itself. Every method is one
+script and one round trip, save `read_receipts`, which takes two; `record` is one pipeline. Every
+key expires by itself.
+"""
+
+from __future__ import annotations
+
+import pathlib
+from typing import TYPE_CHECKING, Final, cast
+
+import msgspec
+
+from cloudpush.model import (
+    RECORD_LIFETIME_MS,
+    Message,
+    MessageState,
+    Receipt,
+    ReceiptState,
+    shard_of,
+)
+from cloudpush.ports import DueMessage, DuePage, MessageRecord, ReceiptPage
+from cloudpush.stores import receipt_rules as rules
+from cloudpush.stores.redis_client import run_many, translated_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from cloudpush.stores.redis_client import Client
+
+_LUA: Final = pathlib.Path(__file__).parent / "lua" / "message"
+_SHEBANG: Final = "#!lua\n"  # as in `redis`
+
+_decoder = msgspec.json.Decoder(Message)
+
+
+class RedisMessageStore:
+    """`ports.MessageStore` on a Redis client that was made with `decode_responses=True`."""
+
+    def __init__(self, client: Client, *, prefix: str = "cloudpush:") -> None:
+        self._client = client
+        self._prefix = prefix
+        prelude = _SHEBANG + (_LUA / "prelude.lua").read_text()
+        self._create, self._move, self._record, self._finish_part, self._postpone = (
+            client.register_script(prelude + (_LUA / f"{name}.lua").read_text())
+            for name in ("create", "move", "record", "finish_part", "postpone")
+        )
+
+    def create(self, message: Message, *, look_at_ms: int, now_ms: int) -> bool:
+        """See `ports.MessageStore.create`."""
+        with translated_errors():
+            return bool(
+                self._create(
+                    self._keys(message.message_id),
+                    [
+                        message.message_id,
+                        now_ms,
+                        msgspec.json.encode(message),
+                        message.expires_at_ms + RECORD_LIFETIME_MS,
+                        rules.first_stage(message, now_ms).value,
+                        ",".join(map(str, range(message.parts))),
+                        look_at_ms,
+                    ],
+                )
+            )
+
+    def get(self, message_id: str, *, now_ms: int) -> MessageRecord | None:
+        """See `ports.MessageStore.get`."""
+        with translated_errors():
+            found = self._client.hgetall(self._keys(message_id)[0])
+        return _record_in(found, now_ms)
+
+    def begin(self, message_id: str, *, now_ms: int) -> MessageRecord | None:
+        """See `ports.MessageStore.begin`."""
+        record = self.get(message_id, now_ms=now_ms)
+        if record is None or record.stage is not MessageState.SCHEDULED:
+            return record
+        return self._moved(
+            message_id,
+            MessageState.SCHEDULED,
+            MessageState.SENDING,
+            not_before_ms=record.message.due_at_ms,
+            then="keep",
+            now_ms=now_ms,
+        )
+
+    def cancel(self, message_id: str, *, now_ms: int) -> MessageRecord | None:
+        """See `ports.MessageStore.cancel`."""
+        return self._moved(
+            message_id, MessageState.SCHEDULED, MessageState.CANCELLED, then="drop", now_ms=now_ms
+        )
+
+    def set_paused(self, message_id: str, *, is_paused: bool, now_ms: int) -> MessageRecord | None:
+        """See `ports.MessageStore.set_paused`."""
+        if is_paused:
+            return self._moved(
+                message_id, MessageState.SENDING, MessageState.PAUSED, then="keep", now_ms=now_ms
+            )
+        return self._moved(
+            message_id, MessageState.PAUSED, MessageState.SENDING, then="now", now_ms=now_ms
+        )
+
+    def _moved(
+        self,
+        message_id: str,
+        before: MessageState,
+        after: MessageState,
+        *,
+        not_before_ms: int = 0,
+        then: str,
+        now_ms: int,
+    ) -> MessageRecord | None:
+        with translated_errors():
+            answer = self._move(
+                self._keys(message_id),
+                [message_id, now_ms, before.value, after.value, not_before_ms, then],
+            )
+        values = cast("list[str]", answer)
+        return _record_in(dict(zip(values[::2], values[1::2], strict=True)), now_ms)
+
+    def record(self, receipts: Sequence[Receipt], *, now_ms: int) -> Sequence[bool]:
+        """See `ports.MessageStore.record`."""
+        calls = [
+            (
+                self._keys(receipt.message_id),
+                [
+                    receipt.message_id,
+                    now_ms,
+                    receipt.client_id,
+                    int(receipt.state),
+                    receipt.at_ms,
+                    receipt.sent_at_ms or 0,
+                ],
+            )
+            for receipt in receipts
+        ]
+        return [bool(each) for each in run_many(self._client, self._record, calls)]
+
+    def read_receipts(
+        self,
+        message_id: str,
+        *,
+        state: ReceiptState | None = None,
+        cursor: str | None = None,
+        limit: int = 100,
+        now_ms: int,
+    ) -> ReceiptPage:
+        """See `ports.MessageStore.read_receipts`."""
+        if self.get(message_id, now_ms=now_ms) is None:
+            return ReceiptPage(receipts=(), cursor=None)
+        _, receipts_key, recipients_key, _ = self._keys(message_id)
+        first = "-" if cursor is None else f"({cursor}"
+        with translated_errors(), self._client.pipeline(transaction=False) as pipeline:
+            pipeline.zrange(recipients_key, first, "+", bylex=True, offset=0, num=limit + 1)
+            [names] = pipeline.execute()
+            page = cast("list[str]", names)[:limit]
+            for name in page:
+                pipeline.hget(receipts_key, name)
+            texts = pipeline.execute()
+        found = [
+            _receipt_in(message_id, name, text)
+            for name, text in zip(page, texts, strict=True)
+            if text is not None
+        ]
+        return ReceiptPage(
+            receipts=tuple(each for each in found if state in {None, each.state}),
+            cursor=page[-1] if len(names) > limit else None,
+        )
+
+    def finish_part(self, message_id: str, part: int, *, untracked: int = 0, now_ms: int) -> bool:
+        """See `ports.MessageStore.finish_part`."""
+        with translated_errors():
+            return bool(
+                self._finish_part(self._keys(message_id), [message_id, now_ms, part, untracked])
+            )
+
+    def read_due(
+        self, shard: int, *, due_before_ms: int, cursor: str | None = None, limit: int = 100
+    ) -> DuePage:
+        """See `ports.MessageStore.read_due`.
+
+        Pages count ranks: what moves meanwhile may be left out, and is found the next time.
+        """
+        offset = int(cursor or 0)
+        with translated_errors(), self._client.pipeline(transaction=False) as pipeline:
+            pipeline.zrange(
+                f"{self._prefix}{{{shard:03}}}:due-messages",
+                "-inf",
+                f"({due_before_ms}",
+                byscore=True,
+                withscores=True,
+                offset=offset,
+                num=limit,
+            )
+            [members] = pipeline.execute()
+        return DuePage(
+            due=tuple(DueMessage(message_id=each, due_ms=int(at_ms)) for each, at_ms in members),
+            cursor=str(offset + limit) if len(members) == limit else None,
+        )
+
+    def postpone(self, due: DueMessage, *, look_at_ms: int) -> bool:
+        """See `ports.MessageStore.postpone`."""
+        with translated_errors():
+            return bool(
+                self._postpone(
+                    self._keys(due.message_id), [due.message_id, 0, due.due_ms, look_at_ms]
+                )
+            )
+
+    def _keys(self, message_id: str) -> list[str]:
+        """Return KEYS as the scripts name them (message/prelude.lua)."""
+        home = f"{self._prefix}{{{shard_of(message_id):03}}}"
+        return [
+            f"{home}:message:{message_id}",
+            f"{home}:receipts:{message_id}",
+            f"{home}:recipients:{message_id}",
+            f"{home}:due-messages",
+        ]
+
+
+def _record_in(found: Mapping[str, str], now_ms: int) -> MessageRecord | None:
+    if not found or int(found["ends_at_ms"]) <= now_ms:
+        return None
+    message = _decoder.decode(found["message"])
+
+    def numbers(kind: str) -> dict[str, int]:
+        return {
+            name.removeprefix(kind): int(value)
+            for name, value in found.items()
+            if name.startswith(kind)
+        }
+
+    return MessageRecord(
+        message=message,
+        stage=MessageState(found["stage"]),
+        open_parts=frozenset(int(part) for part in found["open_parts"].split(",") if part),
+        counts=rules.counts_of(message, numbers("added:")),
+        first_at_ms=numbers("first:"),
+        last_at_ms=numbers("last:"),
+    )
+
+
+def _receipt_in(message_id: str, client_id: str, text: str) -> Receipt:
+    state, at_ms, sent_at_ms = text.split(" ")
+    return Receipt(
+        message_id=message_id,
+        client_id=client_id,
+        state=ReceiptState(int(state)),
+        at_ms=int(at_ms),
+        sent_at_ms=int(sent_at_ms) or None,
+    )
