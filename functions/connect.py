@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cloudpush import admission, boundary, clock, ids, wiring
+from cloudpush import admission, boundary, clock, ids, protocol, wiring
 
 if TYPE_CHECKING:
     from cloudpush.events import Handshake
@@ -25,6 +25,8 @@ def handler(handshake: Handshake) -> None:
         connection_id=handshake.connection_id,
         session_id=ids.new_session_id(),
         connected_at_ms=handshake.connected_at_ms,
+        position=protocol.position_of(handshake.epoch, handshake.seq),
+        takes_batches=handshake.takes_batches,
         policy=wired.settings.policy,
         store=wired.store,
         jobs=wired.deliver_queue,

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from cloudpush.events import Frame
     from cloudpush.messaging import Answer
 
-wiring.prepare("outlet")
+wiring.prepare("mailroom")
 
 
 @boundary.answers_frame
@@ -22,6 +22,6 @@ async def handler(frame: Frame) -> Answer:
         connection_id=frame.connection_id,
         message_id=ids.new_message_id(),
         stale_after_ms=wired.settings.stale_after_ms,
-        outlet=wired.outlet,
+        mailroom=wired.mailroom,
         clock=clock.now_ms,
     )

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 import msgspec
 from fastapi import FastAPI, Request
@@ -20,7 +20,7 @@ from mangum import Mangum
 from mangum.handlers import HTTPGateway
 from starlette.exceptions import HTTPException
 
-from cloudpush import boundary, clock, events, ids, protocol, publishing, wiring
+from cloudpush import accepting, boundary, clock, events, ids, protocol, publishing, wiring
 from cloudpush.errors import CloudpushError, InvalidMessage, Unsupported
 from cloudpush.model import Publication, Trigger
 from cloudpush.observability import count, count_report, invocation
@@ -60,6 +60,8 @@ class SendRequest(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Seconds. Delayed push is not available yet: only 0, at once."""
     request_id: str | None = None
     """The caller's own; else the HTTP request's."""
+    qos: Literal[0, 1] = 0
+    """1 keeps it for each client until that acknowledges it, or a day is over."""
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,7 +89,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     """Which store was asked."""
 
 
-wiring.prepare("outlet", "fan_out_queue")
+wiring.prepare("mailroom")
 
 _decoder = msgspec.json.Decoder(SendRequest)
 _schemas = msgspec.json.schema_components((SendRequest, Reply, Health), ref_template="{name}")[1]
@@ -122,7 +124,8 @@ async def send_message(request: Request) -> Response:
     """Push a message to one client, to many, or to all.
 
     `data` lists the ids without a connection, and is empty for a push to all. That some or all
-    are missing is a success.
+    are missing is a success. With `qos` 1 an id without a connection is not missing: its inbox
+    keeps the message. Missing are those that no client can have.
     """
     wanted = _read_send_request(await request.body())
     publication = Publication(
@@ -134,6 +137,14 @@ async def send_message(request: Request) -> Response:
         accepted_at_ms=clock.now_ms(),
     )
     wired = wiring.current()
+    if wanted.qos:
+        message = accepting.new_message(
+            publication, None if wanted.send_to_all else _targets_of(wanted)
+        )
+        accepted = await accepting.accept(message, mailroom=wired.mailroom, clock=clock.now_ms)
+        count("Publications")
+        count_report(accepted.report, message_id=publication.message_id)
+        return _reply(200, data=accepted.missing)
     if wanted.send_to_all:
         publishing.publish_to_all(publication, jobs=wired.fan_out_queue)
         count("Publications")

@@ -1,4 +1,4 @@
-"""The schedule, once a minute: disconnect clients that have been silent for too long."""
+"""The schedule, once a minute: silent clients, forgotten inboxes, messages that are due."""
 
 from __future__ import annotations
 
@@ -11,13 +11,23 @@ if TYPE_CHECKING:
     from cloudpush.delivery import Report
     from cloudpush.events import LambdaContext
 
-wiring.prepare("outlet")
+wiring.prepare("mailroom")
 
 
 @boundary.answers_schedule
 async def handler(context: LambdaContext) -> Report:
-    """Sweep every shard, as far as the time suffices."""
+    """Sweep every shard, as far as the time suffices. What is late for others comes first."""
     wired = wiring.current()
+    for name, look in (
+        ("MessagesHandedOver", sweeping.hand_over_messages),
+        ("InboxesLookedAfter", sweeping.look_after_inboxes),
+    ):
+        found = look(
+            mailroom=wired.mailroom,
+            clock=clock.now_ms,
+            remaining_ms=context.get_remaining_time_in_millis,
+        )
+        count(name, found)
     report = await sweeping.sweep(
         stale_after_ms=wired.settings.stale_after_ms,
         outlet=wired.outlet,

@@ -11,6 +11,7 @@ import sys
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import httpx
 import psutil
@@ -61,11 +62,14 @@ class GatewayProcess:
         return await self.http.post(f"/2015-03-31/functions/{function}/invocations", json=event)
 
     @asynccontextmanager
-    async def client(self, client_id: str) -> AsyncGenerator[Client]:
+    async def client(
+        self,
+        client_id: str,
+        **query: Any,  # noqa: ANN401 — any value of a query
+    ) -> AsyncGenerator[Client]:
         """Connect a client, and see its CONNECTION come first."""
-        async with connect(
-            f"{self.websocket_url}?channelId={client_id}", ping_interval=None
-        ) as websocket:
+        url = f"{self.websocket_url}?{urlencode({'channelId': client_id, **query})}"
+        async with connect(url, ping_interval=None) as websocket:
             client = Client(websocket)
             client.hello = await client.receive()
             yield client

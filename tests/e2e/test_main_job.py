@@ -35,6 +35,10 @@ async def test_connection_is_the_first_thing_that_a_client_gets(gateway: Gateway
         "sessionId": hello["sessionId"],
         "activeTime": hello["activeTime"],
         "resultMsg": hello["resultMsg"],
+        "epoch": hello["epoch"],
+        "seq": 0,
+        "after": 0,
+        "resumed": False,
     }
 
 

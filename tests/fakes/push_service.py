@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 from cloudpush.delivery import Outlet
+from cloudpush.inbox import Mailroom
 from cloudpush.model import CONNECTION_LIFETIME_MS, Connection, Policy, Publication, Trigger
+from cloudpush.stores.memory_inbox import MemoryInboxStore
+from cloudpush.stores.memory_messages import MemoryMessageStore
 from tests.fakes.jobs import RecordingJobQueue
 from tests.fakes.management import RecordingManagementApi
 from tests.fakes.stores import FaultyConnectionStore
@@ -80,6 +84,16 @@ class Stage:
         self.fan_outs = RecordingJobQueue()
         self.gateway = RecordingManagementApi(outcomes, deletions=deletions)
         self.outlet = Outlet(store=self.store, jobs=self.jobs, gateway=self.gateway)
+        self.inboxes = MemoryInboxStore()
+        self.messages = MemoryMessageStore()
+        names = (f"id-{number}" for number in itertools.count(1))
+        self.mailroom = Mailroom(
+            outlet=self.outlet,
+            inboxes=self.inboxes,
+            messages=self.messages,
+            expansions=self.fan_outs,
+            new_id=names.__next__,
+        )
         self.pauses: list[float] = []
 
     async def pause(self, seconds: float) -> None:

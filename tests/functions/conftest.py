@@ -34,6 +34,8 @@ class Environment(Stage):
         wired.deliver_queue = self.jobs
         wired.fan_out_queue = self.fan_outs
         wired.gateway = self.gateway
+        wired.inboxes = self.inboxes
+        wired.messages = self.messages
         wiring.install(wired)
 
 

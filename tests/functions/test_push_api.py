@@ -303,7 +303,7 @@ class TestPages:
         assert list(described["paths"]) == ["/message/send", "/server/get", "/health"]
         send_route = described["paths"]["/message/send"]["post"]
         fields = send_route["requestBody"]["content"]["application/json"]["schema"]["properties"]
-        assert set(fields) == {"msg", "to", "sendToAll", "from", "delay", "requestId"}
+        assert set(fields) == {"msg", "to", "sendToAll", "from", "delay", "requestId", "qos"}
         assert set(send_route["responses"]) == {"200", "400", "413", "500", "503"}
 
     @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from tests.fakes.lambda_events import (
         (None, None),
         ({"token": "x"}, None),
         ({"channelId": ""}, ""),
-        ({"channelId": "alice", "epoch": "e", "seq": "1"}, "alice"),
+        ({"channelId": "alice", "batch": "2"}, "alice"),
         ({"channelId": "a b/é"}, "a b/é"),
     ],
 )
@@ -35,6 +35,14 @@ def test_a_handshake(query: dict[str, str] | None, client_id: str | None) -> Non
         client_id=client_id,
         request_id="QyUg1HJgCYcFvbw=",
     )
+
+
+def test_a_handshake_says_where_the_client_stands_as_it_came() -> None:
+    query = {"channelId": "alice", "epoch": "e", "seq": "one", "batch": "1"}
+
+    handshake = events.read_handshake(connect_event(query))
+
+    assert (handshake.epoch, handshake.seq, handshake.takes_batches) == ("e", "one", True)
 
 
 @pytest.mark.parametrize("text", ["", "hello", '{\r\n\t"msgType": 3\r\n}', "\ud800", None])

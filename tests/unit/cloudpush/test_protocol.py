@@ -276,10 +276,10 @@ class TestMsgType:
             "CLOSE": 15,
         }
 
-    def test_reserved_are_5_to_14(self) -> None:
+    def test_reserved_are_5_to_12(self) -> None:
         reserved = [each.value for each in MsgType if each.is_reserved]
 
-        assert reserved == list(range(5, 15))
+        assert reserved == list(range(5, 13))
 
 
 class TestEncode:

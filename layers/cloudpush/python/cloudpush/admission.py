@@ -9,7 +9,7 @@ from cloudpush.model import CONNECTION_LIFETIME_MS, Connection, Eviction, Welcom
 from cloudpush.protocol import CloseCode, check_client_id
 
 if TYPE_CHECKING:
-    from cloudpush.model import Job, Policy
+    from cloudpush.model import Job, Policy, Position
     from cloudpush.ports import ConnectionStore, JobQueue
 
 
@@ -19,6 +19,8 @@ def admit(  # noqa: PLR0913 — what the gateway told, what the deployment decid
     connection_id: str,
     session_id: str,
     connected_at_ms: int,
+    position: Position | None = None,
+    takes_batches: bool = False,
     policy: Policy,
     store: ConnectionStore,
     jobs: JobQueue,
@@ -42,10 +44,13 @@ def admit(  # noqa: PLR0913 — what the gateway told, what the deployment decid
         connected_at_ms=connected_at_ms,
         expires_at_ms=connected_at_ms + CONNECTION_LIFETIME_MS,
         last_seen_ms=connected_at_ms,
+        takes_batches=takes_batches,
     )
     admission = store.admit(connection, policy=policy, now_ms=now_ms)
     replaced = [connection] if admission.is_superseded else admission.replaced
-    greetings: list[Job] = [] if admission.is_superseded else [Welcome(connection=connection)]
+    greetings: list[Job] = []
+    if not admission.is_superseded:
+        greetings = [Welcome(connection=connection, position=position)]
     evictions = [Eviction(connection=loser, close_code=CloseCode.REPLACED) for loser in replaced]
     try:
         jobs.send([*greetings, *evictions])

@@ -119,8 +119,9 @@ def answers_frame(receive: Callable[[Frame], Coroutine[Any, Any, Answer]]) -> Ha
                 status_of(error)
                 envelope = protocol.encode_error(error, text=text_of(error), now_ms=clock.now_ms())
                 return {"statusCode": 200, "body": envelope.decode()}
-            if answer.report is not None:
+            if answer.is_publication:
                 count("Publications")
+            if answer.report is not None:
                 count_report(answer.report)
         if answer.envelope is None:
             return {"statusCode": 200}

@@ -148,6 +148,7 @@ async def deliver(
 async def welcome(
     job: Welcome,
     *,
+    resumption: protocol.Resumption | None = None,
     outlet: Outlet,
     clock: Callable[[], int],
     pause: Callable[[float], Awaitable[object]] = asyncio.sleep,
@@ -162,7 +163,7 @@ async def welcome(
     """
     post = Post(
         job.connection.connection_id,
-        protocol.encode_connection(job.connection, now_ms=clock()),
+        protocol.encode_connection(job.connection, resumption, now_ms=clock()),
     )
     [outcome] = await outlet.gateway.post_to_connections([post])
     may_open = _may_open(outlet.store, clock())
@@ -229,6 +230,22 @@ async def close(
             delay_seconds=delay_seconds(attempt),
         )
     _keep_books(outlet.store, closed=[*report.sent, *report.gone], now_ms=clock())
+    return report
+
+
+def judge(
+    connections: Sequence[Connection],
+    outcomes: Sequence[Outcome],
+    *,
+    outlet: Outlet,
+    clock: Callable[[], int],
+) -> Report:
+    """Tell what posts came to that nobody repeats one by one, and keep the books.
+
+    `waiting` are those that are worth another attempt; the caller makes it.
+    """
+    report = _classify(connections, outcomes, attempt=1, may_open=_may_open(outlet.store, clock()))
+    _keep_books(outlet.store, opened=report.sent, closed=report.gone, now_ms=clock())
     return report
 
 

@@ -37,6 +37,11 @@ class Handshake(msgspec.Struct, frozen=True, kw_only=True):
     connected_at_ms: int
     client_id: str | None
     """The query's `channelId`; of several the last. As it came: nobody has checked it."""
+    epoch: str | None = None
+    """The query's `epoch` and `seq`, where the client stands, as they came."""
+    seq: str | None = None
+    takes_batches: bool = False
+    """Whether the query has `batch=1`."""
     request_id: str
 
 
@@ -92,10 +97,14 @@ class _HttpEvent(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 def read_handshake(event: Event) -> Handshake:
     """Read a `$connect` event."""
     found = msgspec.convert(event, _WebSocketEvent)
+    query = found.query_string_parameters or {}
     return Handshake(
         connection_id=found.request_context.connection_id,
         connected_at_ms=found.request_context.connected_at,
-        client_id=(found.query_string_parameters or {}).get("channelId"),
+        client_id=query.get("channelId"),
+        epoch=query.get("epoch"),
+        seq=query.get("seq"),
+        takes_batches=query.get("batch") == "1",
         request_id=found.request_context.request_id,
     )
 

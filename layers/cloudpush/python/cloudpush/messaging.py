@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from cloudpush import protocol, publishing
+from cloudpush import accepting, inbox, protocol, publishing
 from cloudpush.delivery import Report
 from cloudpush.errors import CloudpushError, InvalidMessage, NoTarget, NotConnected, Unsupported
-from cloudpush.model import Publication, Trigger
+from cloudpush.model import Drain, Publication, Trigger
 from cloudpush.protocol import MsgType
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cloudpush.delivery import Outlet
+    from cloudpush.inbox import Mailroom
     from cloudpush.model import Connection
     from cloudpush.ports import ConnectionStore
     from cloudpush.protocol import Inbound
@@ -31,6 +31,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """For the sender; None where the protocol has no answer."""
     report: Report | None = None
     """Of the posts that it caused."""
+    is_publication: bool = False
+    """Whether the text was one."""
 
 
 async def receive(
@@ -39,7 +41,7 @@ async def receive(
     connection_id: str,
     message_id: str,
     stale_after_ms: int,
-    outlet: Outlet,
+    mailroom: Mailroom,
     clock: Callable[[], int],
 ) -> Answer:
     """Take a text from a connection, and do what it says.
@@ -51,7 +53,7 @@ async def receive(
         connection_id: who sent it.
         message_id: ours, for the case that it becomes a publication.
         stale_after_ms: the stale limit; 0 is off.
-        outlet: the way out of what it publishes.
+        mailroom: the way out of what it publishes, and where its own inbox lies.
         clock: milliseconds since the epoch.
 
     Raises:
@@ -60,13 +62,13 @@ async def receive(
             `message_id` is the sender's, if it has one.
     """
     try:
-        sender = _hear(connection_id, stale_after_ms, outlet.store, clock())
+        sender = _hear(connection_id, stale_after_ms, mailroom.outlet.store, clock())
     except CloudpushError as error:
         error.message_id = protocol.message_id_of(text)
         raise
     inbound = protocol.decode(text)
     try:
-        return await _act(inbound, sender, message_id=message_id, outlet=outlet, clock=clock)
+        return await _act(inbound, sender, message_id=message_id, mailroom=mailroom, clock=clock)
     except CloudpushError as error:
         error.message_id = inbound.message_id
         raise
@@ -95,7 +97,7 @@ async def _act(
     sender: Connection,
     *,
     message_id: str,
-    outlet: Outlet,
+    mailroom: Mailroom,
     clock: Callable[[], int],
 ) -> Answer:
     match inbound.msg_type:
@@ -107,11 +109,17 @@ async def _act(
             )
         case MsgType.BUSINESS:
             return await _publish(
-                inbound, sender, message_id=message_id, outlet=outlet, clock=clock
+                inbound, sender, message_id=message_id, mailroom=mailroom, clock=clock
             )
         case MsgType.BUSINESS_ACK:
-            # A receipt. Nothing waits for one yet, and an answer to an answer would have no end.
-            return Answer()
+            # An answer to an answer would have no end, so even nonsense gets none.
+            return Answer(
+                report=await inbox.take_acknowledgement(
+                    sender, inbound=inbound, mailroom=mailroom, clock=clock
+                )
+            )
+        case MsgType.RESUME:
+            return await _resume(inbound, sender, mailroom=mailroom, clock=clock)
         case reserved if reserved.is_reserved:
             raise Unsupported(f"msgType {int(reserved)} is reserved and not built yet")
         case other:
@@ -123,7 +131,7 @@ async def _publish(
     sender: Connection,
     *,
     message_id: str,
-    outlet: Outlet,
+    mailroom: Mailroom,
     clock: Callable[[], int],
 ) -> Answer:
     if not inbound.targets:
@@ -137,10 +145,30 @@ async def _publish(
         msg=inbound.msg,
         accepted_at_ms=clock(),
     )
-    published = await publishing.publish(publication, inbound.targets, outlet=outlet, clock=clock)
+    if inbound.qos:
+        message = accepting.new_message(publication, inbound.targets)
+        accepted = await accepting.accept(message, mailroom=mailroom, clock=clock)
+        missing, report = accepted.missing, accepted.report
+    else:
+        published = await publishing.publish(
+            publication, inbound.targets, outlet=mailroom.outlet, clock=clock
+        )
+        missing, report = published.missing, published.report
     return Answer(
         envelope=protocol.encode_business_ack(
-            sender, message_id=inbound.message_id, missing=published.missing, now_ms=clock()
+            sender, message_id=inbound.message_id, missing=missing, now_ms=clock()
         ),
-        report=published.report,
+        report=report,
+        is_publication=True,
     )
+
+
+async def _resume(
+    inbound: Inbound, sender: Connection, *, mailroom: Mailroom, clock: Callable[[], int]
+) -> Answer:
+    """Answer RESUME. What it leads to may overtake the answer: `after` says where it belongs."""
+    resumption = inbox.resume(sender.client_id, inbound.position, mailroom=mailroom, now_ms=clock())
+    outlet = mailroom.outlet
+    if resumption.last_seq > resumption.after:
+        outlet.jobs.send([Drain(client_id=sender.client_id)])
+    return Answer(envelope=protocol.encode_resume_ack(sender, resumption, now_ms=clock()))

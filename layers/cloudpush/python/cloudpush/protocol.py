@@ -12,19 +12,25 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeVar, cast
 
 import msgspec
 
 from cloudpush.errors import InvalidClientId, InvalidMessage, PayloadTooLarge
-from cloudpush.model import Trigger
+from cloudpush.model import Position, Trigger
 
 if TYPE_CHECKING:
     from cloudpush.errors import CloudpushError
-    from cloudpush.model import Connection, Publication
+    from cloudpush.model import Connection, Entry, Publication
 
 ENVELOPE_LIMIT: Final = 120 * 1024
 """Bytes of an envelope, in either direction: 8 KB below the gateway's limit for a message."""
+
+BATCH_LIMIT: Final = 30 * 1024
+"""Bytes of a message that carries several envelopes: below the gateway's frames of 32 KB."""
+
+INBOX_FIELDS_BYTES: Final = 160
+"""What `qos`, `epoch`, `seq` and `after` add to an envelope, at most."""
 
 CLIENT_ID_LENGTH: Final = 128
 """Characters of a client id, all of them ASCII; a client's own `messageId` may be as long."""
@@ -35,6 +41,9 @@ NESTING_LIMIT: Final = 128
 Readers recurse, ours and the receiver's: what is accepted here must be readable on the far side
 of every queue, with whatever stack is left there.
 """
+
+_SEQ_DIGITS: Final = 15
+"""No inbox ever comes so far: a message each millisecond for 30,000 years."""
 
 _CLIENT_ID: Final = re.compile(rf"[A-Za-z0-9._:@-]{{1,{CLIENT_ID_LENGTH}}}")
 _Shape = TypeVar("_Shape")
@@ -64,7 +73,7 @@ class MsgType(enum.IntEnum):
     @property
     def is_reserved(self) -> bool:
         """Tell whether the protocol keeps the number for something that is not built."""
-        return MsgType.SUBSCRIBE <= self <= MsgType.RESUME_ACK
+        return MsgType.SUBSCRIBE <= self <= MsgType.HISTORY_ACK
 
 
 class CloseCode(enum.IntEnum):
@@ -77,6 +86,8 @@ class CloseCode(enum.IntEnum):
     """A newer connection of the same client took its place: don't reconnect."""
     STALE = 4201
     """The client was silent for longer than the stale limit: reconnect now."""
+    UNACKNOWLEDGED = 4202
+    """The client did not acknowledge a message that was sent six times: reconnect now, resume."""
 
     @property
     def is_reconnect(self) -> bool:
@@ -95,7 +106,17 @@ class Inbound(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A client id, or a list of them."""
     msg: dict[str, Any] | None = None
     message_id: Annotated[str, msgspec.Meta(max_length=CLIENT_ID_LENGTH)] | None = None
-    """The sender's own, echoed in its answer and nowhere else."""
+    """The sender's own, echoed in its answer and nowhere else. Of BUSINESS_ACK: ours."""
+    qos: Literal[0, 1] = 0
+    """Of BUSINESS: 1 is kept until each target acknowledges it."""
+    epoch: Any = None
+    """With `seq`, of RESUME and BUSINESS_ACK, where the client stands. Whatever it is."""
+    seq: Any = None
+
+    @property
+    def position(self) -> Position | None:
+        """Return where the client stands, or None if it said nothing that can be a position."""
+        return position_of(self.epoch, self.seq)
 
     @property
     def targets(self) -> list[str]:
@@ -122,12 +143,36 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, re
     missing: Sequence[str] | None = None
     close_code: int | None = None
     reconnect: bool | None = None
+    qos: int | None = None
+    epoch: str | None = None
+    seq: int | None = None
+    """Of BUSINESS its place in the inbox; of CONNECTION and RESUME_ACK the highest there is."""
+    after: int | None = None
+    """What follows is for a client at this position or later; absent, at `seq - 1`."""
+    resumed: bool | None = None
+    lost: tuple[int, int] | None = None
+    """The first and the last seq that the client has not got and never will."""
     msg: dict[str, Any] | None = None
 
 
 _decoder = msgspec.json.Decoder(Inbound)
 _any_decoder = msgspec.json.Decoder()
 _encoder = msgspec.json.Encoder()
+
+
+def position_of(epoch: object, seq: object) -> Position | None:
+    """Read where a client says it stands; what is ill-formed is no position, and no error.
+
+    Args:
+        epoch: a text that is not empty.
+        seq: an integer of at least 0, or its decimal digits, as a query has them.
+    """
+    if isinstance(seq, str) and seq.isascii() and seq.isdigit() and len(seq) <= _SEQ_DIGITS:
+        seq = int(seq)
+    is_seq = isinstance(seq, int) and not isinstance(seq, bool) and 0 <= seq < 10**_SEQ_DIGITS
+    if not is_seq or not isinstance(epoch, str) or not epoch:
+        return None
+    return Position(epoch, cast("int", seq))
 
 
 def is_client_id(text: str) -> bool:
@@ -220,17 +265,100 @@ def encode(envelope: Envelope) -> bytes:
     return _encoder.encode(envelope)
 
 
-def encode_connection(connection: Connection, *, now_ms: int) -> bytes:
+class Resumption(msgspec.Struct, frozen=True, kw_only=True):
+    """What a client is told of its inbox."""
+
+    epoch: str
+    last_seq: int
+    after: int
+    """Where replay begins: the client goes on from here."""
+    is_resumed: bool
+    """Whether what follows continues what the client has, without a loss."""
+    lost: tuple[int, int] | None = None
+    """Else, where it can be told, the first and the last seq that never come."""
+
+
+def encode_connection(
+    connection: Connection, resumption: Resumption | None = None, *, now_ms: int
+) -> bytes:
     """Write CONNECTION: the first that a client hears."""
+    return _encode_resumption(MsgType.CONNECTION, connection, resumption, "connected", now_ms)
+
+
+def encode_resume_ack(connection: Connection, resumption: Resumption, *, now_ms: int) -> bytes:
+    """Write RESUME_ACK, the answer to RESUME."""
+    return _encode_resumption(MsgType.RESUME_ACK, connection, resumption, None, now_ms)
+
+
+def _encode_resumption(
+    msg_type: MsgType,
+    connection: Connection,
+    resumption: Resumption | None,
+    result_msg: str | None,
+    now_ms: int,
+) -> bytes:
     return encode(
         Envelope(
-            msg_type=MsgType.CONNECTION,
+            msg_type=msg_type,
             to=connection.client_id,
             session_id=connection.session_id,
             active_time=now_ms,
-            result_msg="connected",
+            result_msg=result_msg,
+            epoch=resumption and resumption.epoch,
+            seq=resumption and resumption.last_seq,
+            after=resumption and resumption.after,
+            resumed=resumption and resumption.is_resumed,
+            lost=resumption and resumption.lost,
         )
     )
+
+
+def encode_entry(connection: Connection, entry: Entry, *, epoch: str, after: int | None) -> bytes:
+    """Write the BUSINESS envelope of a message in an inbox."""
+    publication = entry.publication
+    return encode(
+        Envelope(
+            msg_type=MsgType.BUSINESS,
+            to=connection.client_id,
+            session_id=connection.session_id,
+            trigger=publication.trigger,
+            sender=publication.sender,
+            message_id=publication.message_id,
+            request_id=publication.request_id,
+            active_time=publication.accepted_at_ms,
+            qos=1,
+            epoch=epoch,
+            seq=entry.seq,
+            after=after,
+            msg=publication.msg,
+        )
+    )
+
+
+def join_into_frames(envelopes: Sequence[bytes], *, takes_batches: bool) -> list[bytes]:
+    """Return the messages that carry these envelopes, in order.
+
+    One each; or, where the client takes batches, a JSON array of as many as `BATCH_LIMIT` bytes
+    hold. One that is alone stands as it is, whatever its size.
+    """
+    if not takes_batches:
+        return list(envelopes)
+    frames: list[bytes] = []
+    batch: list[bytes] = []
+    size = 0
+    for envelope in envelopes:
+        if batch and size + len(envelope) + 1 > BATCH_LIMIT:
+            frames.append(_joined(batch))
+            batch, size = [], 0
+        batch.append(envelope)
+        size += len(envelope) + 1  # a comma, or the brackets
+    if batch:
+        frames.append(_joined(batch))
+    return frames
+
+
+def _joined(batch: Sequence[bytes]) -> bytes:
+    return batch[0] if len(batch) == 1 else b"[" + b",".join(batch) + b"]"
 
 
 def encode_heartbeat_ack(
@@ -325,14 +453,16 @@ class UnaddressedEnvelope:
         )
         return address.encode() + self._tail
 
-    def check_size(self, client_id_length: int = CLIENT_ID_LENGTH) -> None:
+    def check_size(self, client_id_length: int = CLIENT_ID_LENGTH, *, extra: int = 0) -> None:
         """Accept an envelope that fits the limit for a client id of this length.
+
+        `extra` are bytes that come to it.
 
         Raises:
             PayloadTooLarge: it does not.
         """
         address = len('{"msgType":1,"to":"","sessionId":"') + self._SESSION_ID_LENGTH
-        size = address + client_id_length + len(self._tail)
+        size = address + client_id_length + len(self._tail) + extra
         if size > ENVELOPE_LIMIT:
             raise PayloadTooLarge(_too_large(size))
 

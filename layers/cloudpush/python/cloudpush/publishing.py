@@ -59,7 +59,7 @@ async def publish(
         GatewayRefused: the gateway refuses the service, for every post that was made.
         StoreUnavailable, QueueUnavailable: nothing was posted.
     """
-    targets = _check_targets(client_ids)
+    targets = check_targets(client_ids)
     valid = [target for target in targets if is_client_id(target)]
     UnaddressedEnvelope(publication).check_size(max(map(len, valid), default=0))
     found = outlet.store.resolve(valid, now_ms=clock())
@@ -93,7 +93,12 @@ def publish_to_all(publication: Publication, *, jobs: JobQueue) -> None:
     jobs.send([FanOut(publication=publication, shards=list(range(SHARDS)))])
 
 
-def _check_targets(client_ids: Sequence[str]) -> list[str]:
+def check_targets(client_ids: Sequence[str]) -> list[str]:
+    """Return the targets of a request, each once.
+
+    Raises:
+        NoTarget, TooManyTargets: as in `publish`.
+    """
     if len(client_ids) > MAX_TARGETS:
         raise TooManyTargets(f"{len(client_ids)} targets; {MAX_TARGETS} are allowed, or all")
     if not client_ids:

@@ -1,30 +1,43 @@
-"""Disconnect clients that have been silent for longer than the stale limit, once a minute.
+"""What is done once a minute, whatever happened to those who should have done it.
 
-Silence is what the client did not send: pushes to it do not keep it alive. Whoever sends a sign
-of life between the reading and the claim keeps its connection, because the claim looks again.
+*Clients that have been silent* for longer than the stale limit are disconnected. Silence is what
+the client did not send: pushes to it do not keep it alive. Whoever sends a sign of life between
+the reading and the claim keeps its connection, because the claim looks again.
+
+*Inboxes that want to be looked after* and that nobody looked after: a writer died, or its job was
+lost, or a message's time is over and its client is away.
+
+*Messages that are due*: those for later whose time comes, and those whose expansion died.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from cloudpush import delivery
+from cloudpush import accepting, delivery, expanding
 from cloudpush.delivery import Report
-from cloudpush.model import SHARDS
+from cloudpush.model import SHARDS, Drain, MessageState
 from cloudpush.protocol import CloseCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from cloudpush.delivery import Outlet
+    from cloudpush.inbox import Mailroom
     from cloudpush.model import Connection
-    from cloudpush.ports import ConnectionStore
+    from cloudpush.ports import ConnectionStore, DueMessage
 
 RESERVE_MS: Final = 25_000
 """When less of the invocation's time is left, the rest waits for the next minute: the posts and
 the deletions of one page may take ten seconds each."""
 
 _MINUTE_MS: Final = 60_000
+
+LATE_MS: Final = 10_000
+"""An inbox whose job is so late has lost it."""
+
+AHEAD_MS: Final = 90_000
+"""Messages are handed to the queue so long before they are due: more than till the next sweep."""
 
 
 async def sweep(
@@ -60,6 +73,66 @@ async def sweep(
             if remaining_ms() < RESERVE_MS:
                 return report
     return report
+
+
+def look_after_inboxes(
+    *, mailroom: Mailroom, clock: Callable[[], int], remaining_ms: Callable[[], int]
+) -> int:
+    """Have a job look after every inbox that wants it; returns how many there are."""
+    found = 0
+    first = first_shard(clock())
+    for shard in range(first, first + SHARDS):
+        cursor = None
+        while True:
+            page = mailroom.inboxes.read_due(
+                shard % SHARDS, due_before_ms=clock() - LATE_MS, cursor=cursor
+            )
+            mailroom.outlet.jobs.send([Drain(client_id=each) for each in page.client_ids])
+            found += len(page.client_ids)
+            cursor = page.cursor
+            if cursor is None:
+                break
+        if remaining_ms() < RESERVE_MS:
+            break
+    return found
+
+
+def hand_over_messages(
+    *, mailroom: Mailroom, clock: Callable[[], int], remaining_ms: Callable[[], int]
+) -> int:
+    """Give the queue the parts of messages that are due, or soon will be; returns how many.
+
+    A message that was handed over is looked at again some minutes after it is due. Of two sweeps
+    at the same time one hands it over; where that one dies before it did, the next look does.
+    """
+    found = 0
+    first = first_shard(clock())
+    for shard in range(first, first + SHARDS):
+        cursor = None
+        while True:
+            page = mailroom.messages.read_due(
+                shard % SHARDS, due_before_ms=clock() + AHEAD_MS, cursor=cursor
+            )
+            found += sum(_hand_over(each, mailroom, clock()) for each in page.due)
+            cursor = page.cursor
+            if cursor is None:
+                break
+        if remaining_ms() < RESERVE_MS:
+            break
+    return found
+
+
+def _hand_over(due: DueMessage, mailroom: Mailroom, now_ms: int) -> bool:
+    look_at_ms = max(now_ms, due.due_ms) + accepting.LOOK_AGAIN_MS
+    if not mailroom.messages.postpone(due, look_at_ms=look_at_ms):
+        return False
+    record = mailroom.messages.get(due.message_id, now_ms=now_ms)
+    if record is None or record.stage is MessageState.PAUSED:
+        return False
+    expanding.send_parts(
+        record.message, sorted(record.open_parts), mailroom=mailroom, now_ms=now_ms
+    )
+    return True
 
 
 def first_shard(now_ms: int) -> int:

@@ -17,19 +17,29 @@ import ssl
 import threading
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from cloudpush import settings
+from cloudpush import ids, settings
 from cloudpush.delivery import Outlet
 from cloudpush.errors import ConfigurationWrong
+from cloudpush.inbox import Mailroom
 from cloudpush.settings import required
 
 if TYPE_CHECKING:
     from botocore.session import Session
 
-    from cloudpush.ports import ConnectionStore, JobQueue, ManagementApi
+    from cloudpush.ports import (
+        ConnectionStore,
+        InboxStore,
+        JobQueue,
+        ManagementApi,
+        MessageStore,
+    )
     from cloudpush.settings import Settings
+    from cloudpush.stores.redis_client import Client
 
 
-Adapter: TypeAlias = Literal["store", "deliver_queue", "fan_out_queue", "gateway", "outlet"]
+Adapter: TypeAlias = Literal[
+    "store", "deliver_queue", "fan_out_queue", "gateway", "outlet", "mailroom"
+]
 """A property of `Wiring`."""
 
 
@@ -48,20 +58,41 @@ class Wiring:
         if self.settings.store == "redis":
             from cloudpush.stores.redis import RedisConnectionStore
 
-            return RedisConnectionStore.from_url(required(self.settings.redis_url, "REDIS_URL"))
+            return RedisConnectionStore(self._redis)
         from cloudpush.stores.dynamodb import DynamoDbConnectionStore
 
-        table_name = required(self.settings.table_name, "TABLE_NAME")
-        return DynamoDbConnectionStore(self._client("dynamodb"), table_name)
+        return DynamoDbConnectionStore(self._dynamodb, self._table_name)
+
+    @functools.cached_property
+    def inboxes(self) -> InboxStore:
+        """What waits for each client."""
+        if self.settings.store == "redis":
+            from cloudpush.stores.redis_inbox import RedisInboxStore
+
+            return RedisInboxStore(self._redis)
+        from cloudpush.stores.dynamodb_inbox import DynamoDbInboxStore
+
+        return DynamoDbInboxStore(self._dynamodb, self._table_name)
+
+    @functools.cached_property
+    def messages(self) -> MessageStore:
+        """What was accepted, and what became of it."""
+        if self.settings.store == "redis":
+            from cloudpush.stores.redis_messages import RedisMessageStore
+
+            return RedisMessageStore(self._redis)
+        from cloudpush.stores.dynamodb_messages import DynamoDbMessageStore
+
+        return DynamoDbMessageStore(self._dynamodb, self._table_name)
 
     @functools.cached_property
     def deliver_queue(self) -> JobQueue:
-        """The queue of `Welcome`, `Delivery` and `Eviction`."""
+        """The queue of `Welcome`, `Delivery`, `Eviction` and `Drain`."""
         return self._queue(required(self.settings.deliver_queue_url, "DELIVER_QUEUE_URL"))
 
     @functools.cached_property
     def fan_out_queue(self) -> JobQueue:
-        """The queue of `FanOut`."""
+        """The queue of `FanOut` and `Expansion`."""
         return self._queue(required(self.settings.fan_out_queue_url, "FAN_OUT_QUEUE_URL"))
 
     @functools.cached_property
@@ -82,6 +113,32 @@ class Wiring:
     def outlet(self) -> Outlet:
         """The ports that a push's way out needs."""
         return Outlet(store=self.store, jobs=self.deliver_queue, gateway=self.gateway)
+
+    @functools.cached_property
+    def mailroom(self) -> Mailroom:
+        """The ports that messages of QoS 1 need."""
+        return Mailroom(
+            outlet=self.outlet,
+            inboxes=self.inboxes,
+            messages=self.messages,
+            expansions=self.fan_out_queue,
+            new_id=ids.new_message_id,
+        )
+
+    @functools.cached_property
+    def _redis(self) -> Client:
+        """One for all stores, and its sockets."""
+        from cloudpush.stores.redis_client import client_from_url
+
+        return client_from_url(required(self.settings.redis_url, "REDIS_URL"))
+
+    @functools.cached_property
+    def _dynamodb(self) -> Any:  # noqa: ANN401 — botocore makes its clients at run time
+        return self._client("dynamodb")
+
+    @property
+    def _table_name(self) -> str:
+        return required(self.settings.table_name, "TABLE_NAME")
 
     @functools.cached_property
     def _session(self) -> Session:

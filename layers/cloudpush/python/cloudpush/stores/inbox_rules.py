@@ -138,7 +138,7 @@ def park(inbox: Inbox, *, owner: str, fence: int) -> Inbox | None:
     if inbox.owner != owner or inbox.fence != fence:
         return None
     return msgspec.structs.replace(
-        _new_run(inbox), attempt=0, resend_at_ms=0, owner="", owned_until_ms=0
+        _new_run(inbox), attempt=0, resend_at_ms=0, timer_at_ms=0, owner="", owned_until_ms=0
     )
 
 

@@ -14,7 +14,7 @@ if ARGV[4] ~= '' then
     return 0
   end
   new_run(row)
-  row.attempt, row.resend_at_ms = 0, 0
+  row.attempt, row.resend_at_ms, row.timer_at_ms = 0, 0, 0
 end
 row.owner, row.owned_until_ms = '', 0
 save(row)
