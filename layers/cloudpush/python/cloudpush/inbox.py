@@ -127,13 +127,18 @@ async def send(
     """
     valid = [each for each in client_ids if is_client_id(each)]
     found = mailroom.outlet.store.resolve(valid, now_ms=clock())
+    reached = {each: _opened(found[each]) for each in found}
     reports = await asyncio.gather(
-        *(drain(each, mailroom=mailroom, clock=clock, connections=found[each]) for each in found)
+        *(
+            drain(each, mailroom=mailroom, clock=clock, connections=connections)
+            for each, connections in reached.items()
+            if connections
+        )
     )
     report = Report()
     for each in reports:
         report += each
-    return report, [each for each in valid if each not in found]
+    return report, [each for each in valid if not reached.get(each)]
 
 
 async def look_after(client_id: str, *, mailroom: Mailroom, clock: Callable[[], int]) -> Report:
@@ -157,8 +162,14 @@ async def drain(
         mailroom: the ports.
         clock: milliseconds since the epoch.
         connections: the client's, where they were just read.
-        has_new_run: whether the caller just began a run. If the lease is held then, a job looks
-            again when it runs out: its holder may have died, and nobody else would.
+        has_new_run: whether the caller just opened a connection. If the lease is held then, its
+            holder may know the connection as pending, and be about to park:
+
+                holder   claims ──────── finds nobody open ──── parks: not at this fence, claims
+                opener            opens               open again
+
+            So the run begins once more, and a job looks again when the lease runs out, because
+            the holder may have died.
     """
     owner = mailroom.new_id()
     report = Report()
@@ -167,7 +178,10 @@ async def drain(
         now_ms = clock()
         claim = mailroom.inboxes.claim(client_id, owner=owner, lease_ms=LEASE_MS, now_ms=now_ms)
         if claim.grant is Grant.HELD and has_new_run and claim.inbox is not None:
+            has_new_run = False
+            mailroom.inboxes.open(client_id, epoch=claim.inbox.epoch, now_ms=now_ms)
             _look_again(client_id, claim.inbox.owned_until_ms - now_ms, mailroom)
+            continue
         if claim.inbox is None or claim.grant is Grant.HELD:
             return report
         is_over, is_parked = claim.grant is Grant.IDLE, False
@@ -297,7 +311,9 @@ async def greet(
     report = await delivery.welcome(
         job, resumption=resumption, outlet=mailroom.outlet, clock=clock, pause=pause
     )
-    if report.sent and resumption.last_seq > resumption.after:
+    # Also where nothing waited before: whoever appended since then saw a connection that was still
+    # pending, and left it to us.
+    if report.sent:
         report += await drain(client_id, mailroom=mailroom, clock=clock, has_new_run=True)
     return report
 
@@ -394,7 +410,12 @@ async def _close(claim: Claim, owner: str, mailroom: Mailroom, clock: Callable[[
 
 
 def _connections_of(client_id: str, mailroom: Mailroom, now_ms: int) -> Sequence[Connection]:
-    return mailroom.outlet.store.resolve([client_id], now_ms=now_ms).get(client_id, ())
+    return _opened(mailroom.outlet.store.resolve([client_id], now_ms=now_ms).get(client_id, ()))
+
+
+def _opened(connections: Sequence[Connection]) -> list[Connection]:
+    """Leave out those that are to get CONNECTION yet: what waits for them comes behind it."""
+    return [each for each in connections if each.is_open]
 
 
 def _end(
