@@ -81,6 +81,8 @@ class LambdaProxy:
     """Logical ids by stage, where the URI names the function by a stage variable; the stages that
     are not in it call `function`."""
     timeout_ms: int = 29_000
+    has_credentials: bool = False
+    """Whether a role lets the gateway invoke the function, which then needs no permission."""
 
     def function_in(self, stage: str) -> str:
         """Return the logical id of what a stage calls."""
@@ -102,6 +104,8 @@ class CustomIntegration:
     method: str = "POST"
     """`IntegrationMethod`, of `HTTP` and `HTTP_PROXY`."""
     timeout_ms: int = 29_000
+    has_credentials: bool = False
+    """Whether a role lets the gateway invoke the function, which then needs no permission."""
     passthrough: Passthrough = "WHEN_NO_MATCH"
     template_selection: str | None = None
     """Chooses among `templates`; None is `$default`."""
@@ -136,8 +140,16 @@ class Authorizer:
     name: str
     function: str
     """Logical id."""
+    functions: Mapping[str, str] = field(default_factory=_empty)
+    """As for `LambdaProxy`."""
     identity_sources: tuple[str, ...] = ()
     """Such as `route.request.querystring.token`; all are required."""
+    has_credentials: bool = False
+    """Whether a role lets the gateway invoke the function, which then needs no permission."""
+
+    def function_in(self, stage: str) -> str:
+        """Return the logical id of what a stage calls."""
+        return self.functions.get(stage, self.function)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +170,10 @@ class ApiKey:
     name: str
     value: str
     """As given; one derived from the logical id, always the same, where AWS would draw one."""
-    is_enabled: bool = True
+    is_drawn: bool = False
+    """Whether the template leaves the value to AWS."""
+    is_enabled: bool = False
+    """`Enabled`, which is false unless the template says otherwise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +188,9 @@ class UsagePlan:
     """Logical ids of `ApiKey`s."""
     throttle: Throttle | None = None
     quota_limit: int | None = None
+    """Requests of a key in a period."""
+    quota_offset: int = 0
+    """How many fewer they are in the first period."""
     quota_period: str | None = None
     """`DAY`, `WEEK` or `MONTH`."""
 

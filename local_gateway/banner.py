@@ -26,6 +26,8 @@ def write_banner(
     """
     authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     blocks = [_table(_routes(application)), _table(_urls(application, authority))]
+    if keys := [key for key in application.api_keys.values() if key.is_drawn and key.is_enabled]:
+        blocks.append(_table([(key.logical_id, "is", key.value) for key in keys]))
     if services:
         blocks.append(_table([(name, "is", by) for name, by in services.items()]))
     if application.ignored:
@@ -45,6 +47,9 @@ def _routes(application: Application) -> list[tuple[str, ...]]:
                     rows.append(_row(api.logical_id, route.route_key, functions[function]))
                 case CustomIntegration(kind=kind, function=function, uri=uri):
                     rows.append((api.logical_id, route.route_key, kind, function or uri or "-"))
+            if route.authorizer is not None:
+                asked = functions[route.authorizer.function]
+                rows.append(_row(api.logical_id, f"{route.route_key} asks", asked))
     for http in application.http_apis.values():
         rows += [
             _row(http.logical_id, route.route_key, functions[route.integration.function])

@@ -12,6 +12,7 @@ from local_gateway.api import CustomIntegration, LambdaProxy
 from local_gateway.event import Events
 from local_gateway.ids import GatewayIds
 from local_gateway.integrations.lambda_proxy import LambdaProxyTarget
+from local_gateway.integrations.unpermitted import UnpermittedTarget
 from local_gateway.routing import CONNECT, DISCONNECT, RouteSelector
 from local_gateway.throttling import ThrottledTarget, route_bucket
 from local_gateway.validation import RequiringTarget, ValidatingTarget, required_parameters
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from local_gateway.api import Identity, Route, Stage, WebSocketApi
+    from local_gateway.authorization.access import Access
     from local_gateway.calls import TimedCall
     from local_gateway.deadlines import Alarm, Deadlines
     from local_gateway.integration import FunctionRunner, Target
@@ -53,17 +55,19 @@ class Deployment:
         "connect_bucket",
         "disconnect",
         "events",
+        "gate",
         "ids",
         "select",
         "stage",
     )
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 — what a stage is compiled with
         self,
         api: WebSocketApi,
         stage: Stage,
         identity: Identity,
         *,
+        access: Access,
         functions: FunctionRunner,
         http_client: Callable[[], HttpClient],
         timeouts: Timeouts,
@@ -75,8 +79,12 @@ class Deployment:
         self.events = Events(api, stage, identity)
         targets = {
             key: compile_target(route, stage, functions, http_client)
+            if access.lets_serve(api, stage, route)
+            else UnpermittedTarget()
             for key, route in api.routes.items()
         }
+        self.gate = access.gate(api, stage, events=self.events, functions=functions)
+        """What a handshake has to pass before `connect`; None lets everybody in."""
         self.connect = targets.get(CONNECT)
         """What decides about a handshake; without one every handshake is accepted."""
         self.connect_bucket = route_bucket(stage, CONNECT)

@@ -14,6 +14,7 @@ from local_gateway import clock, limits, own_resources, redirect
 from local_gateway import why as reasons
 from local_gateway.api import Application, Identity
 from local_gateway.app import App, is_cross_site, is_for_this_machine
+from local_gateway.authorization.access import Access
 from local_gateway.banner import write_banner
 from local_gateway.browsers import BLOCKED_BY_BROWSERS
 from local_gateway.handlers import check_handlers
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from local_gateway.api import Stage, WebSocketApi
+    from local_gateway.authorization.signature import Credentials
     from local_gateway.lambdas.hosting import HostMode
     from local_gateway.lambdas.interpreters import Interpreter
     from local_gateway.server import Headers
@@ -70,6 +72,11 @@ class Options:
     max_duration_seconds: float = limits.MAX_DURATION_SECONDS
     connect_rate: float = limits.CONNECT_RATE
     """Per second; 0 is unlimited."""
+    strict_auth: bool = False
+    """Whether requests without a valid signature, and functions without a permission for API
+    Gateway, are refused as on AWS."""
+    credentials: tuple[Credentials, ...] = ()
+    """Whose signatures count, beside the functions' own."""
     account_rate: float = 0.0
     """Per second; 0 is unlimited."""
     max_concurrency: int = 16
@@ -180,6 +187,12 @@ class Emulator:
             why=self._why,
         )
         registry = Registry()
+        access = Access(
+            application,
+            is_strict=options.strict_auth,
+            credentials=options.credentials,
+            says=self._why,
+        )
         account_rate = TokenBucket(options.account_rate) if options.account_rate else None
         sockets = WebSocketFront(
             application,
@@ -190,9 +203,12 @@ class Emulator:
             slot_seconds=VIRTUAL_SLOT_SECONDS if options.virtual_clock else SLOT_SECONDS,
             connect_rate=TokenBucket(options.connect_rate) if options.connect_rate else None,
             account_rate=account_rate,
+            access=access,
             why=self._why,
         )
-        management = ManagementApi(application, registry, account_rate=account_rate, why=self._why)
+        management = ManagementApi(
+            application, registry, account_rate=account_rate, access=access, why=self._why
+        )
         http = HttpApiFront(application, functions)
         invoke = InvokeApi(application, functions)
         sources = Sources(application, functions, self._services)

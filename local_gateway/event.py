@@ -18,7 +18,7 @@ import orjson
 from local_gateway import ids
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping, Sequence
 
     from local_gateway.api import Identity, Stage, WebSocketApi
 
@@ -29,6 +29,12 @@ _REPLACED = frozenset(
 )
 """Headers that the service writes itself."""
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_ONLY_FOR_AUTHORIZERS = {
+    "Connection": ["upgrade"],
+    "content-length": ["0"],
+    "Upgrade": ["websocket"],
+}
+_NO_QUERY = b'"queryStringParameters":{},"multiValueQueryStringParameters":{},'
 _END = b',"isBase64Encoded":false}'
 
 
@@ -36,10 +42,26 @@ _END = b',"isBase64Encoded":false}'
 class Handshake:
     """The client's request, as the server core read it."""
 
-    headers: Iterable[tuple[bytes, bytes]]
+    headers: Sequence[tuple[bytes, bytes]]
     """In the client's order and case."""
     query_string: bytes
     source_ip: str
+    raw_path: bytes = b"/"
+    """Percent-encoded, as it was sent."""
+    trace_id: str | None = None
+    """What `X-Amzn-Trace-Id` is, if the client doesn't say; None draws another in each event."""
+
+    def header(self, name: str) -> str | None:
+        """Return the last value of a header, its name in lower case, None if there is none."""
+        wanted, found = name.encode("latin-1"), None
+        for each, value in self.headers:
+            if each.lower() == wanted:
+                found = value.decode("latin-1")
+        return found
+
+    def query(self) -> dict[str, str]:
+        """Return the query parameters, of a repeated one the last value."""
+        return {name: values[-1] for name, values in _parse_query(self.query_string).items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +73,8 @@ class Caller:
     """Milliseconds since the epoch."""
     identity: bytes
     """`requestContext.identity` as JSON, of `write_identity`."""
+    authorizer: bytes = b""
+    """`requestContext.authorizer` as a pair of JSON, of `write_authorizer`."""
 
 
 class Request(NamedTuple):
@@ -83,9 +107,29 @@ class Events:
                 _pairs(_maps("headers", "multiValueHeaders", self._headers(handshake, request))),
                 _query(handshake.query_string),
                 self._stage_variables,
-                b'"requestContext":{"routeKey":"$connect","eventType":"CONNECT",',
+                b'"requestContext":{"routeKey":"$connect",',
+                caller.authorizer,
+                b'"eventType":"CONNECT",',
                 self._context(caller, request),
                 _END,
+            )
+        )
+
+    def authorizer(
+        self, method_arn: str, handshake: Handshake, caller: Caller, request: Request
+    ) -> bytes:
+        """Write the event of a REQUEST authorizer (AUTH-5): it has headers that CONNECT lacks."""
+        headers = self._headers(handshake, request) | _ONLY_FOR_AUTHORIZERS
+        return b"".join(
+            (
+                b'{"type":"REQUEST",',
+                _pairs({"methodArn": method_arn}),
+                _pairs(_maps("headers", "multiValueHeaders", _sorted(headers))),
+                _query(handshake.query_string) or _NO_QUERY,
+                self._stage_variables or b'"stageVariables":{},',
+                b'"requestContext":{"routeKey":"$connect","eventType":"CONNECT",',
+                self._context(caller, request),
+                b"}",
             )
         )
 
@@ -103,6 +147,7 @@ class Events:
                 _pairs(_maps("headers", "multiValueHeaders", headers)),
                 self._stage_variables,
                 b'"requestContext":{"routeKey":"$disconnect","disconnectStatusCode":%d,' % code,
+                caller.authorizer,
                 b'"eventType":"DISCONNECT",',
                 self._context(caller, request, _pairs({"disconnectReason": reason})),
                 _END,
@@ -112,7 +157,7 @@ class Events:
     def message_head(self, route_key: str) -> bytes:
         """Write the beginning of the MESSAGE events of one route, for `message`."""
         key = orjson.dumps(route_key)
-        return b'{%b"requestContext":{"routeKey":%b,"messageId":"' % (self._stage_variables, key)
+        return b'{%b"requestContext":{"routeKey":%b,' % (self._stage_variables, key)
 
     def message(
         self, head: bytes, message_id: str, text: str, caller: Caller, request: Request
@@ -121,6 +166,8 @@ class Events:
         return b"".join(
             (
                 head,
+                caller.authorizer,
+                b'"messageId":"',
                 message_id.encode(),
                 b'","eventType":"MESSAGE",',
                 self._context(caller, request),
@@ -169,12 +216,12 @@ class Events:
         forwarded = [*theirs.get("x-forwarded-for", []), handshake.source_ip]
         headers["Host"] = [self._host]
         headers["X-Amzn-Trace-Id"] = theirs.get("x-amzn-trace-id") or [
-            ids.new_trace_id(request.now_ms)
+            handshake.trace_id or ids.new_trace_id(request.now_ms)
         ]
         headers["X-Forwarded-For"] = [", ".join(forwarded)]
         headers["X-Forwarded-Port"] = ["443"]
         headers["X-Forwarded-Proto"] = ["https"]
-        return dict(sorted(headers.items(), key=lambda item: item[0].lower()))
+        return _sorted(headers)
 
 
 @lru_cache(maxsize=256)
@@ -185,6 +232,11 @@ def write_identity(source_ip: str, user_agent: str | None) -> bytes:
     """
     identity = {"userAgent": user_agent} if user_agent is not None else {}
     return orjson.dumps({**identity, "sourceIp": source_ip})
+
+
+def write_authorizer(context: Mapping[str, object]) -> bytes:
+    """Write `requestContext.authorizer` as events have it, a comma behind it."""
+    return _pairs({"authorizer": context})
 
 
 @lru_cache(maxsize=8)
@@ -199,19 +251,26 @@ def request_time(second: int) -> bytes:
 
 def _query(query_string: bytes) -> bytes:
     """Write the two query maps, or nothing if there is no query (gateway-spec 4.1)."""
-    if not query_string:
-        return b""
-    values: dict[str, list[str]] = {}
-    for name, value in parse_qsl(query_string.decode("latin-1"), keep_blank_values=True):
-        values.setdefault(name, []).append(value)
+    values = _parse_query(query_string) if query_string else {}
     if not values:
         return b""
     return _pairs(_maps("queryStringParameters", "multiValueQueryStringParameters", values))
 
 
+def _parse_query(query_string: bytes) -> dict[str, list[str]]:
+    values: dict[str, list[str]] = {}
+    for name, value in parse_qsl(query_string.decode("latin-1"), keep_blank_values=True):
+        values.setdefault(name, []).append(value)
+    return values
+
+
 def _maps(single: str, multi: str, values: Mapping[str, list[str]]) -> dict[str, object]:
     """Return two maps: of each name's last value (gateway-spec 16), and of all its values."""
     return {single: {name: of_name[-1] for name, of_name in values.items()}, multi: values}
+
+
+def _sorted(headers: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    return dict(sorted(headers.items(), key=lambda item: item[0].lower()))
 
 
 def _pairs(pairs: Mapping[str, object]) -> bytes:

@@ -15,6 +15,9 @@ import orjson
 from local_gateway import answer, clock, limits
 from local_gateway import why as reasons
 from local_gateway.answer import Answer
+from local_gateway.authorization.access import Access
+from local_gateway.authorization.errors import AuthorizationError
+from local_gateway.authorization.signature import SentRequest
 from local_gateway.ids import CONNECTION_ID, GatewayIds
 from local_gateway.times import iso
 from local_gateway.why import Why
@@ -37,6 +40,7 @@ class ManagementApi:
         registry: Registry,
         *,
         account_rate: TokenBucket | None = None,
+        access: Access | None = None,
         why: Why | None = None,
     ) -> None:
         """Take what is served.
@@ -45,11 +49,14 @@ class ManagementApi:
             application: Its WebSocket APIs are managed.
             registry: Where the open connections are.
             account_rate: Posts beyond it are refused with 429; None is unlimited.
+            access: Whose signatures count; None lets every request pass.
             why: Is told wherever AWS would surprise.
         """
         self._registry = registry
         self._account_rate = account_rate
         self._why = why or Why()
+        access = Access(application, says=self._why) if access is None else access
+        self._signatures = access.signatures
         self._ids = {
             api.logical_id: GatewayIds(api.api_id) for api in application.websocket_apis.values()
         }
@@ -66,8 +73,18 @@ class ManagementApi:
         """Answer one request (ASGI `http`); the id is percent-encoded, as it stood in the path."""
         gateway_id = self._ids[api.logical_id].new_request_id(clock.now_ms())
         connection_id = unquote(raw_connection_id)
-        if scope["method"] == "POST":
-            body = await _read(receive, limits.MESSAGE_BYTES)
+        body = await _read(receive, limits.MESSAGE_BYTES)
+        signed = SentRequest(
+            scope["method"],
+            scope["raw_path"].decode("latin-1"),
+            scope["query_string"].decode("latin-1"),
+            scope["headers"],
+            body or b"",
+        )
+        refusal = None if body is None else self._refuse(stage, signed)
+        if refusal is not None:
+            result = refusal
+        elif scope["method"] == "POST":
             result = self.post_to_connection(api, stage, connection_id, body)
         elif scope["method"] == "GET":
             result = self.get_connection(api, stage, connection_id)
@@ -101,7 +118,11 @@ class ManagementApi:
 
             def reply(body: bytes | None) -> bytes:
                 gateway_id = self._ids[place[0].logical_id].new_request_id(clock.now_ms())
-                result = self.post_to_connection(*place, connection_id, body)
+                refusal = None
+                if body is not None and self._signatures.is_due():
+                    path = target.decode("latin-1")
+                    refusal = self._refuse(place[1], SentRequest(method, path, "", headers, body))
+                result = refusal or self.post_to_connection(*place, connection_id, body)
                 return answer.write_response(result, gateway_id)
 
             return reply
@@ -142,6 +163,15 @@ class ManagementApi:
             return found
         found.delete()
         return answer.NO_CONTENT
+
+    def _refuse(self, stage: Stage, request: SentRequest) -> Answer | None:
+        """Return what a request without a signature that counts is answered."""
+        place = f"@connections of the stage {stage.name}"
+        try:
+            self._signatures.check(request, place)
+        except AuthorizationError as error:
+            return error.answer
+        return None
 
     def _find(self, api: WebSocketApi, stage: Stage, connection_id: str) -> OpenConnection | Answer:
         """Return the connection, or what to answer if there is none (gateway-spec 13.3)."""

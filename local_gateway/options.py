@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from local_gateway import limits
 from local_gateway.api import Identity
+from local_gateway.authorization.signature import Credentials
 from local_gateway.emulator import Options
 from local_gateway.lambdas.interpreters import Interpreter, InterpreterUnfit, find_python
 
@@ -124,6 +125,12 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="let calls of AWS SDKs in functions go where their clients send them",
     )
+    add(
+        "--strict-auth",
+        action="store_true",
+        help="refuse, as AWS does, what is not signed as it has to be, and what API Gateway may "
+        "not invoke",
+    )
     add("--seed", type=int, metavar="N", help="draw the same ids at the same times again")
     add(
         "--virtual-clock",
@@ -170,8 +177,19 @@ def read_options(parsed: argparse.Namespace) -> Options:
         cache_dir=Path(cache) / "cloudpush",
         allow_remote=parsed.allow_remote,
         is_redirecting_sdks=not parsed.no_sdk_redirect,
+        strict_auth=parsed.strict_auth,
+        credentials=_credentials(),
         virtual_clock=parsed.virtual_clock,
     )
+
+
+def _credentials() -> tuple[Credentials, ...]:
+    """Return the developer's own, where they are in the environment: tests sign with them."""
+    names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+    access_key, secret_key, token = (os.environ.get(name) for name in names)  # noqa: TID251 — the one place
+    if not access_key or not secret_key:
+        return ()
+    return (Credentials(access_key, secret_key, token or None),)
 
 
 def _pairs(option: str, pairs: Sequence[str]) -> dict[str, str]:

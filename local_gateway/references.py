@@ -80,7 +80,10 @@ _ARN_IS_REF: Final = frozenset(
     }
 )
 _IDS: Final[Mapping[str, int]] = {
+    "AWS::ApiGateway::ApiKey": 10,
     "AWS::ApiGateway::RestApi": 10,
+    "AWS::ApiGateway::UsagePlan": 6,
+    "AWS::ApiGateway::UsagePlanKey": 10,
     "AWS::ApiGatewayV2::Api": 10,
     "AWS::ApiGatewayV2::ApiMapping": 6,
     "AWS::ApiGatewayV2::Authorizer": 6,
@@ -115,6 +118,9 @@ class References:
         self._resolver = resolver
         self._identity = resolver.identity
         self._attributes: Mapping[tuple[str, str], Callable[[str, str, Place], Value]] = {
+            ("AWS::ApiGateway::ApiKey", "APIKeyId"): self._id,
+            ("AWS::ApiGateway::UsagePlan", "Id"): self._id,
+            ("AWS::ApiGateway::UsagePlanKey", "Id"): self._id,
             ("AWS::ApiGatewayV2::Api", "ApiEndpoint"): self._api_endpoint,
             ("AWS::DynamoDB::Table", "StreamArn"): self._stream_arn,
             ("AWS::DynamoDB::GlobalTable", "StreamArn"): self._stream_arn,
@@ -219,6 +225,9 @@ class References:
             function if function.startswith("arn:") else self.arn_of(f"lambda:function:{function}")
         )
         return f"{arn}:{'1' if kind == 'AWS::Lambda::Version' else self.name(logical_id, place)}"
+
+    def _id(self, logical_id: str, _attribute: str, place: Place) -> Value:
+        return self.ref(logical_id, place)
 
     def _api_endpoint(self, logical_id: str, _attribute: str, place: Place) -> str:
         at = Place(place.file, logical_id, "Properties.ProtocolType")

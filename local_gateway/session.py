@@ -11,9 +11,12 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING
 
-from local_gateway import clock, limits
+from local_gateway import clock, ids, limits
 from local_gateway import why as reasons
 from local_gateway.answer import TOO_MANY_REQUESTS, refuse
+from local_gateway.authorization.access import Access
+from local_gateway.authorization.errors import AuthorizationError
+from local_gateway.authorization.gate import Admission
 from local_gateway.calls import ConnectCall
 from local_gateway.connection import Connection
 from local_gateway.deadlines import Alarm, Deadlines, Wheel
@@ -59,6 +62,7 @@ class WebSocketFront:
         slot_seconds: float = SLOT_SECONDS,
         connect_rate: TokenBucket | None = None,
         account_rate: TokenBucket | None = None,
+        access: Access | None = None,
         why: Why | None = None,
     ) -> None:
         """Compile the APIs.
@@ -73,6 +77,8 @@ class WebSocketFront:
             connect_rate: Handshakes beyond it are refused with 429; None is unlimited.
             account_rate: Handshakes and messages beyond it are throttled; None is unlimited. The
                 management API shares the quota, so it gets the same bucket.
+            access: Who may connect; the management API gets the same. None asks for nothing that
+                the template doesn't ask for.
             why: Is told wherever AWS would surprise.
 
         Raises:
@@ -92,11 +98,13 @@ class WebSocketFront:
         self._running: set[Call] = set()
         self._all_ended = asyncio.Event()
         self._http_client: HttpClient | None = None
+        access = Access(application, says=self.why) if access is None else access
         self._deployments = {
             (api.logical_id, stage.name): Deployment(
                 api,
                 stage,
                 application.identity,
+                access=access,
                 functions=functions,
                 http_client=self._get_http_client,
                 timeouts=self._timeouts_after,
@@ -116,17 +124,23 @@ class WebSocketFront:
         """Answer one handshake; an accepted connection outlives the call (ASGI `websocket`)."""
         deployment = self.deployment(api, stage)
         upgrade: PendingUpgrade = scope["extensions"][UPGRADE]
-        handshake = Handshake(upgrade.raw_headers, scope["query_string"], scope["client"][0])
         await receive()
         now_ms = clock.now_ms()
+        handshake = Handshake(
+            upgrade.raw_headers,
+            scope["query_string"],
+            scope["client"][0],
+            scope["raw_path"],
+            ids.new_trace_id(now_ms),
+        )
         request = Request(deployment.ids.new_request_id(now_ms), now_ms)
         # The id is there before anything is asked, and stays the same (gateway-spec 2).
         connection_id = deployment.ids.new_connection_id(now_ms)
-        identity = write_identity(handshake.source_ip, _user_agent(handshake))
+        identity = write_identity(handshake.source_ip, handshake.header("user-agent"))
         caller = Caller(connection_id, now_ms, identity)
         self.registry.reserve(connection_id)
         try:
-            verdict = await self._decide(deployment, handshake, caller, request)
+            verdict, caller = await self._decide(deployment, handshake, caller, request)
             if isinstance(verdict, Refused):
                 await refuse(send, verdict.answer, request.request_id)
                 return
@@ -157,16 +171,23 @@ class WebSocketFront:
 
     async def _decide(
         self, deployment: Deployment, handshake: Handshake, caller: Caller, request: Request
-    ) -> Accepted | Refused:
+    ) -> tuple[Accepted | Refused, Caller]:
+        """Return what becomes of a handshake, and what later events say of its connection."""
         if not self._may_connect(deployment):
-            return Refused(TOO_MANY_REQUESTS)
+            return Refused(TOO_MANY_REQUESTS), caller
+        admission = Admission(caller, caller)
+        if deployment.gate is not None:
+            try:
+                admission = await deployment.gate.admit(handshake, caller, request)
+            except AuthorizationError as error:
+                return Refused(error.answer), caller
         target = deployment.connect
         if target is None:
-            return Accepted()
-        call = ConnectCall(self, deployment, handshake, caller, request)
+            return Accepted(), admission.afterwards
+        call = ConnectCall(self, deployment, handshake, admission.on_connect, request)
         self.begin(target, call)
         try:
-            return decide(await self._wait(call, target.timeout_ms))
+            return decide(await self._wait(call, target.timeout_ms)), admission.afterwards
         except IntegrationError as error:
             self.why.say(
                 reasons.CONNECT_FAILED,
@@ -174,7 +195,7 @@ class WebSocketFront:
                 status=error.answer.status,
                 problem=error,
             )
-            return Refused(error.answer)
+            return Refused(error.answer), caller
 
     def _may_connect(self, deployment: Deployment) -> bool:
         now = clock.monotonic()
@@ -235,10 +256,3 @@ class WebSocketFront:
 
 def _time_out(late: TimedCall) -> None:
     late.time_out()
-
-
-def _user_agent(handshake: Handshake) -> str | None:
-    for name, value in handshake.headers:
-        if name.lower() == b"user-agent":
-            return value.decode("latin-1")
-    return None

@@ -18,7 +18,16 @@ from local_gateway.api import Application
 from local_gateway.declarations import Declarations
 from local_gateway.errors import TemplateError, UnresolvedValue, UnsupportedFeature
 from local_gateway.intrinsics import Resolver
-from local_gateway.resources import functions, http, queues, tables, triggers, websocket
+from local_gateway.resources import (
+    api_keys,
+    functions,
+    http,
+    permissions,
+    queues,
+    tables,
+    triggers,
+    websocket,
+)
 from local_gateway.tree import Place, Value, guess_at, kind_of
 
 if TYPE_CHECKING:
@@ -125,6 +134,7 @@ def _read_application(
     found_functions = functions.read(declarations, inline_folder=inline_folder)
     found_queues = queues.read(declarations)
     found_tables = tables.read(declarations)
+    found_keys = api_keys.read_keys(declarations)
     for named in (found_functions, found_queues, found_tables):
         _check_names(named, declarations)
     return Application(
@@ -137,7 +147,9 @@ def _read_application(
         tables=MappingProxyType(found_tables),
         queue_mappings=triggers.read_queue_mappings(declarations),
         schedules=triggers.read_schedules(declarations),
-        permissions=triggers.read_permissions(declarations),
+        api_keys=MappingProxyType(found_keys),
+        usage_plans=MappingProxyType(api_keys.read_plans(declarations, found_keys)),
+        permissions=permissions.read(declarations),
         outputs=MappingProxyType(dict(outputs)),
         ignored=declarations.ignored(),
     )

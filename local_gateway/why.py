@@ -122,6 +122,49 @@ ROUTE_WITHOUT_INTEGRATION = _reason(
     "ROUTE-18",
     "a message chose a route without an integration: it is dropped without a word",
 )
+UNAUTHORIZED = _reason(
+    "unauthorized",
+    "AUTH-8",
+    "{problem}: the handshake is answered with 401",
+)
+AUTHORIZER_DENIED = _reason(
+    "authorizer-denied",
+    "AUTH-10",
+    "{problem}: the handshake is answered with 403",
+)
+AUTHORIZER_FAILED = _reason(
+    "authorizer-failed",
+    "AUTH-12",
+    "{problem}: the handshake is answered with 500",
+)
+CONTEXT_NOT_TEXT = _reason(
+    "context-not-text",
+    "AUTH-18",
+    "the authorizer's context has {names} as numbers or truth values: events carry texts",
+)
+HANDSHAKE_REFUSED = _reason(
+    "handshake-refused",
+    "KEY-2",
+    "{problem}: the handshake is answered with {status}",
+)
+UNSIGNED = _reason(
+    "unsigned",
+    "SIGNATURE-2",
+    "a request that is not signed is let pass; on AWS, and with --strict-auth, it is answered with "
+    "403 Missing Authentication Token",
+)
+WRONG_SIGNATURE = _reason(
+    "wrong-signature",
+    "SIGNATURE-4",
+    "a request whose signature is not right is let pass; on AWS, and with --strict-auth, it is "
+    "answered with 403: {problem}",
+)
+PERMISSION_MISSING = _reason(
+    "permission-missing",
+    "PERMISSION-1",
+    "no AWS::Lambda::Permission lets apigateway.amazonaws.com invoke it for {sources}: AWS, and "
+    "--strict-auth, answer Internal server error in its place",
+)
 INTERPRETER_DIFFERS = _reason(
     "interpreter-differs",
     "RUNTIME-1",

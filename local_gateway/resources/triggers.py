@@ -1,8 +1,7 @@
-"""What invokes a function by itself: queues, rules and schedules; and who else may.
+"""What invokes a function by itself: queues, rules and schedules.
 
-`AWS::Lambda::EventSourceMapping`, `AWS::Events::Rule`, `AWS::Scheduler::Schedule` and
-`AWS::Lambda::Permission`. Limits that take a queue or a clock to judge are checked in
-`local_gateway.sources`.
+`AWS::Lambda::EventSourceMapping`, `AWS::Events::Rule` and `AWS::Scheduler::Schedule`. Limits that
+take a queue or a clock to judge are checked in `local_gateway.sources`.
 """
 
 from __future__ import annotations
@@ -182,17 +181,3 @@ def _payload(target: Properties) -> str | None:
         except (ValueError, RecursionError) as error:
             raise target.error("Input", f"is no JSON: {payload!r}") from error
     return payload
-
-
-def read_permissions(declarations: Declarations) -> frozenset[tuple[str, str]]:
-    """Return function and `SourceArn` (`*` without one) of each permission for API Gateway."""
-    found: set[tuple[str, str]] = set()
-    for _, properties in declarations.of_type("AWS::Lambda::Permission"):
-        principal = _optional_text(properties, "Principal")
-        name = _optional_text(properties, "FunctionName")
-        function = declarations.find_function(name, is_invoked=False) if name else None
-        if principal == "apigateway.amazonaws.com" and function is not None:
-            source = _optional_text(properties, "SourceArn") if properties.has("SourceArn") else "*"
-            if source is not None:
-                found.add((function, source))
-    return frozenset(found)

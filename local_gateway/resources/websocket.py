@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from local_gateway.api import Route, WebSocketApi
 from local_gateway.resources import (
+    api_keys,
+    authorizers,
     integrations,
     models,
     route_parameters,
@@ -51,6 +53,9 @@ def _read_api(logical_id: str, properties: Properties, declarations: Declaration
         route_selection_expression=properties.text("RouteSelectionExpression"),
         routes=MappingProxyType(found_routes),
         stages=MappingProxyType(found_stages),
+        api_key_selection=properties.choice(
+            "ApiKeySelectionExpression", api_keys.SELECTIONS, api_keys.SELECTIONS[0]
+        ),
     )
 
 
@@ -59,6 +64,7 @@ def _read_routes(
 ) -> dict[str, Route]:
     two_way = _two_way_routes(api, declarations)
     api_models = models.read(api, declarations)
+    found_authorizers = authorizers.read(api, found_stages, declarations)
     found: dict[str, Route] = {}
     for logical_id, properties in routes.of_api(api, declarations):
         key = _route_key(properties)
@@ -66,7 +72,7 @@ def _read_routes(
             raise properties.error(
                 "RouteKey", f"{found[key].logical_id} has the route key {key!r} already"
             )
-        routes.check_open(properties)
+        authorization, authorizer = authorizers.of_route(properties, key, found_authorizers)
         parameters = route_parameters.read(properties, key)
         selection, request_models = models.of_route(properties, api_models, declarations)
         if request_models and key in {"$connect", "$disconnect"}:
@@ -81,6 +87,9 @@ def _read_routes(
             request_parameters=parameters,
             model_selection=selection,
             models=request_models,
+            authorization=authorization,
+            authorizer=authorizer,
+            is_api_key_required=_is_api_key_required(properties, key),
         )
     if not found:
         raise declarations.properties(api).place.error(
@@ -113,6 +122,17 @@ def _integration(
     if key == "$connect":
         route_parameters.check_declared(route, properties, integration)
     return integration
+
+
+def _is_api_key_required(properties: Properties, key: str) -> bool:
+    is_required = properties.boolean("ApiKeyRequired")
+    if is_required and key != "$connect":
+        raise properties.error(
+            "ApiKeyRequired",
+            f"is true on the route {key}; only a handshake can bring a key",
+            allowed="false, and true on $connect",
+        )
+    return is_required
 
 
 def _two_way_routes(api: str, declarations: Declarations) -> set[str]:

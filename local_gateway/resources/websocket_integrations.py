@@ -8,8 +8,13 @@ from typing import TYPE_CHECKING, Final, cast, get_args
 
 from local_gateway.api import CustomIntegration, CustomKind, LambdaProxy, Passthrough
 from local_gateway.integrations import mapping
-from local_gateway.resources import integration_responses, integrations, mapping_templates
-from local_gateway.stage_variables import has_stage_variables, replace_stage_variables
+from local_gateway.resources import (
+    function_uris,
+    integration_responses,
+    integrations,
+    mapping_templates,
+)
+from local_gateway.stage_variables import has_stage_variables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,6 +23,7 @@ if TYPE_CHECKING:
     from local_gateway.declarations import Declarations
     from local_gateway.properties import Properties
 
+_URI: Final = "IntegrationUri"
 _TYPES: Final = ("AWS_PROXY", *get_args(CustomKind))
 _PASSTHROUGH: Final = get_args(Passthrough)
 _METHODS: Final = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "ANY")
@@ -52,7 +58,11 @@ def read(
         integrations.check_proxy(properties)
         function, functions = _functions(properties, stages, declarations)
         return LambdaProxy(
-            logical_id=logical_id, function=function, functions=functions, timeout_ms=timeout_ms
+            logical_id=logical_id,
+            function=function,
+            functions=functions,
+            timeout_ms=timeout_ms,
+            has_credentials=properties.has("CredentialsArn"),
         )
     integrations.check_connection(properties)
     custom = cast("CustomKind", kind)
@@ -84,63 +94,42 @@ def read(
         parameters=parameters,
         responses=integration_responses.read(logical_id, custom, declarations),
         is_binary=_is_binary(properties, custom),
+        has_credentials=properties.has("CredentialsArn"),
     )
 
 
 def _functions(
     properties: Properties, stages: Mapping[str, Stage], declarations: Declarations
 ) -> tuple[str, Mapping[str, str]]:
-    """Return the function that most stages call, and those of the stages that call another."""
-    uri = properties.text("IntegrationUri")
-    by_stage = {
-        stage.name: _function(properties, _on_stage(properties, uri, stage), declarations)
-        for stage in stages.values()
-    }
-    first = next(iter(by_stage.values()))
-    others = {stage: function for stage, function in by_stage.items() if function != first}
-    return first, MappingProxyType(others)
-
-
-def _function(properties: Properties, uri: str, declarations: Declarations) -> str:
-    service = _SERVICE.fullmatch(uri)
+    service = _SERVICE.fullmatch(properties.text(_URI))
     if service and service["service"] != "lambda":
         raise properties.unsupported(
-            "IntegrationUri",
+            _URI,
             f"calls {service['service']} ({service['kind']}/{service['rest']})",
             allowed="the ARN of a function of this template, which can call the service",
         )
-    return integrations.function_of(properties, "IntegrationUri", uri, declarations)
+    return function_uris.read(properties, _URI, stages, declarations)
 
 
 def _http_uri(
     properties: Properties, stages: Mapping[str, Stage], parameters: Mapping[str, str]
 ) -> str:
-    uri = properties.text("IntegrationUri")
+    uri = properties.text(_URI)
     for stage in stages.values():
-        found = _on_stage(properties, uri, stage)
+        found = function_uris.on_stage(properties, _URI, stage)
         if not _HTTP.fullmatch(found):
             where = f" on the stage {stage.name}" if has_stage_variables(uri) else ""
             raise properties.error(
-                "IntegrationUri", f"is {found!r}{where}", allowed="an http:// or https:// URL"
+                _URI, f"is {found!r}{where}", allowed="an http:// or https:// URL"
             )
         for name in _PLACEHOLDER.findall(found):
             if f"integration.request.path.{name}" not in parameters:
                 raise properties.error(
-                    "IntegrationUri",
+                    _URI,
                     f"holds {{{name}}}, which RequestParameters has no "
                     f"integration.request.path.{name} for",
                 )
     return uri
-
-
-def _on_stage(properties: Properties, uri: str, stage: Stage) -> str:
-    try:
-        return replace_stage_variables(uri, stage.variables)
-    except KeyError as error:
-        raise properties.error(
-            "IntegrationUri",
-            f"is {uri!r}, and the stage {stage.name} has no variable {error.args[0]!r}",
-        ) from error
 
 
 def _parameters(properties: Properties, kind: CustomKind) -> Mapping[str, str]:

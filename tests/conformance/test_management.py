@@ -228,7 +228,7 @@ async def test_post_after_a_refused_connect_is_gone_like_any_other(
     await client.close()
 
     assert_gone(response)
-    assert gateway.lines == []
+    assert not any("while its $connect runs" in line for line in gateway.lines)
 
 
 async def test_post_right_after_the_handshake_arrives(gateway: Gateway) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import struct
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, cast
 
@@ -19,6 +20,7 @@ from local_gateway.api import (
     Throttle,
     WebSocketApi,
 )
+from local_gateway.authorization.access import Access
 from local_gateway.management import ManagementApi
 from local_gateway.registry import Registry
 from local_gateway.server import Server
@@ -47,7 +49,12 @@ class Response(NamedTuple):
 
 
 def route(
-    key: str, function: str | None, *, two_way: bool = False, timeout_ms: int = 29_000
+    key: str,
+    function: str | None,
+    *,
+    two_way: bool = False,
+    timeout_ms: int = 29_000,
+    **more: Any,  # noqa: ANN401 — of the model
 ) -> Route:
     """Make a route; without a function it has no integration."""
     integration = function and LambdaProxy(
@@ -58,6 +65,7 @@ def route(
         route_key=key,
         integration=integration or None,
         has_route_response=two_way,
+        **more,
     )
 
 
@@ -89,9 +97,17 @@ def websocket_api(
     )
 
 
-def application(*apis: WebSocketApi) -> Application:
-    """Make an application of WebSocket APIs alone."""
-    return Application(
+def application(*apis: WebSocketApi, **changes: Any) -> Application:  # noqa: ANN401 — of the model
+    """Make an application of WebSocket APIs alone, whose functions API Gateway may invoke."""
+    integrations = [route.integration for api in apis for route in api.routes.values()]
+    functions = [each.function for each in integrations if each and each.function]
+    functions += [
+        route.authorizer.function
+        for api in apis
+        for route in api.routes.values()
+        if route.authorizer
+    ]
+    made = Application(
         template=Path("template.yaml"),
         identity=Identity(region="us-east-2"),
         functions={},
@@ -101,7 +117,9 @@ def application(*apis: WebSocketApi) -> Application:
         tables={},
         queue_mappings=(),
         schedules=(),
+        permissions=frozenset((function, "*") for function in functions),
     )
+    return replace(made, **changes)
 
 
 def is_friendly(headers: Headers) -> bool:
@@ -132,27 +150,40 @@ class Gateway:
         route_throttles: Mapping[str, Throttle] | None = None,
         account_rate: TokenBucket | None = None,
         is_direct: bool = True,
+        api: Mapping[str, Any] | None = None,
+        declared: Mapping[str, Any] | None = None,
+        access: Mapping[str, Any] | None = None,
         **options: Any,  # noqa: ANN401 — options of the front
     ) -> None:
-        """Take the routes, and what differs from the defaults."""
+        """Take the routes, and what differs from the defaults.
+
+        `api` and `declared` are fields of the API and of the application, `access` are options of
+        `Access`.
+        """
         self.functions = functions or RecordingFunctions()
         for name in ("connect", "disconnect", "default", "join", "ask"):
             self.functions.handlers.setdefault(name, accept)
         self.lines: list[str] = []
         self.registry = Registry()
-        self.api = websocket_api(
-            *(routes or DEFAULT_ROUTES),
-            expression=expression,
-            variables=variables,
-            throttle=throttle,
-            route_throttles=route_throttles,
+        self.api = replace(
+            websocket_api(
+                *(routes or DEFAULT_ROUTES),
+                expression=expression,
+                variables=variables,
+                throttle=throttle,
+                route_throttles=route_throttles,
+            ),
+            **(api or {}),
         )
-        served = application(self.api)
+        served = application(self.api, **(declared or {}))
         why = Why(self.lines.append)
-        self.front = WebSocketFront(
-            served, self.functions, self.registry, account_rate=account_rate, why=why, **options
-        )
-        self.management = ManagementApi(served, self.registry, account_rate=account_rate, why=why)
+        shared: dict[str, Any] = {
+            "account_rate": account_rate,
+            "access": Access(served, says=why, **(access or {})),
+            "why": why,
+        }
+        self.front = WebSocketFront(served, self.functions, self.registry, **shared, **options)
+        self.management = ManagementApi(served, self.registry, **shared)
         places = {b"/dev/@connections": (self.api, self.api.stages["dev"])}
         direct = self.management.answer_directly(places, admits=is_friendly) if is_direct else None
         self.server = Server(self._dispatch, port=0, direct=direct)
@@ -268,11 +299,13 @@ class RawClient:
         return client
 
     @classmethod
-    async def begin(cls, gateway: Gateway, *, rest: bytes = b"", headers: str = "") -> Self:
+    async def begin(
+        cls, gateway: Gateway, *, rest: bytes = b"", headers: str = "", path: str = "/dev"
+    ) -> Self:
         """Send a handshake, and don't wait for its answer."""
         reader, writer = await asyncio.open_connection("127.0.0.1", gateway.server.port)
         request = (
-            "GET /dev HTTP/1.1\r\nHost: gateway\r\nupgrade: websocket\r\nconnection: Upgrade\r\n"
+            f"GET {path} HTTP/1.1\r\nHost: gateway\r\nupgrade: websocket\r\nconnection: Upgrade\r\n"
             "Sec-WebSocket-Key: BvlrrFKoKAPDYOlwBcGKWw==\r\nSec-WebSocket-Version: 13\r\n"
         )
         writer.write(f"{request}{headers}\r\n".encode() + rest)

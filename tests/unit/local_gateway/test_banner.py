@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from local_gateway.api import (
+    ApiKey,
     Application,
+    Authorizer,
     Function,
     HttpApi,
     HttpRoute,
@@ -36,7 +38,15 @@ def test_routes_urls_and_stand_ins_are_aligned() -> None:
         name="chat",
         route_selection_expression="$request.body.action",
         routes={
-            "$connect": Route(logical_id="C", route_key="$connect", integration=None),
+            "$connect": Route(
+                logical_id="C",
+                route_key="$connect",
+                integration=None,
+                authorization="CUSTOM",
+                authorizer=Authorizer(
+                    logical_id="Who", authorizer_id="abcdef", name="who", function="Hello"
+                ),
+            ),
             "send": Route(logical_id="S", route_key="send", integration=CALL),
         },
         stages={"dev": Stage(name="dev")},
@@ -58,6 +68,17 @@ def test_routes_urls_and_stand_ins_are_aligned() -> None:
         tables={},
         queue_mappings=(),
         schedules=(),
+        api_keys={
+            name: ApiKey(
+                logical_id=name,
+                key_id=name,
+                name=name,
+                value=f"{name} value",
+                is_drawn=name != "Given",
+                is_enabled=name != "Off",
+            )
+            for name in ("Drawn", "Given", "Off")
+        },
         ignored=(
             Ignored(logical_id="Role", type="AWS::IAM::Role"),
             Ignored(logical_id="FirstLog", type="AWS::Logs::LogGroup"),
@@ -69,15 +90,18 @@ def test_routes_urls_and_stand_ins_are_aligned() -> None:
     text = write_banner(application, host="::1", port=3000, services={"SQS": "moto"})
 
     assert text == (
-        "Chat  $connect    -      no integration\n"
-        "Chat  send        Hello  hello/ app.handler\n"
-        "Http  GET /users  Hello  hello/ app.handler\n"
+        "Chat  $connect       -      no integration\n"
+        "Chat  $connect asks  Hello  hello/ app.handler\n"
+        "Chat  send           Hello  hello/ app.handler\n"
+        "Http  GET /users     Hello  hello/ app.handler\n"
         "\n"
         "WebSocket  ws://[::1]:3000/dev\n"
         "Post       curl http://[::1]:3000/dev/@connections/CONNECTION_ID -d TEXT\n"
         "HTTP       curl http://[::1]:3000/\n"
         "Invoke     curl http://[::1]:3000/2015-03-31/functions/NAME/invocations -d '{}'\n"
         "Health     http://[::1]:3000/_gateway/health\n"
+        "\n"
+        "Drawn  is  Drawn value\n"
         "\n"
         "SQS  is  moto\n"
         "\n"

@@ -65,12 +65,19 @@ async def request(
     sent: list[MutableMapping[str, Any]] = []
 
     async def receive() -> MutableMapping[str, Any]:
-        return next(messages)
+        return next(messages, {"body": b""})
 
     async def send(message: MutableMapping[str, Any]) -> None:
         sent.append(message)
 
-    await management(API, STAGE, KNOWN.replace("=", "%3D"), {"method": method}, receive, send)
+    connection_id = KNOWN.replace("=", "%3D")
+    scope: dict[str, Any] = {
+        "method": method,
+        "raw_path": f"/dev/@connections/{connection_id}".encode(),
+        "query_string": b"",
+        "headers": [],
+    }
+    await management(API, STAGE, connection_id, scope, receive, send)
     start, body = sent
     return start["status"], body["body"]
 

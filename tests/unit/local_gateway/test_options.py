@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from local_gateway.authorization.signature import Credentials
 from local_gateway.options import WrongInput, parser, read_options
 
 
@@ -14,6 +15,26 @@ def test_values_from_elsewhere_are_given_by_name() -> None:
     options = read_options(parsed)
 
     assert options.imports == {"host": "a=b", "Users.Id": "u", "resolve:x": "1"}
+
+
+def test_the_developers_own_credentials_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.delenv("AWS_SESSION_TOKEN", raising=False)
+
+    options = read_options(parser().parse_args(["--strict-auth"]))
+
+    assert options.strict_auth
+    assert options.credentials == (Credentials("AKIDEXAMPLE", "secret"),)
+
+
+def test_without_credentials_only_the_functions_own_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID", raising=False)
+
+    options = read_options(parser().parse_args([]))
+
+    assert not options.strict_auth
+    assert options.credentials == ()
 
 
 @pytest.mark.parametrize("option", ["--import", "--parameter-overrides"])
