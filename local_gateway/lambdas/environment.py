@@ -202,18 +202,30 @@ class Environment:
 
     def take_back(self) -> list[Invocation]:
         """Take the events back that were sent ahead, in their order, but those that have begun."""
-        untaken = self._transport.take_back()
+        returned, is_current_untaken = self._take_back()
         current = self._invocation
-        if current is not None and current.request_id in untaken:
-            # The process hasn't come to read it yet. It is the first again: all else is out.
-            self._transport.send_ahead(current, self._deadline_ms())
-        return self._split_ahead(untaken)
+        if current is None or not is_current_untaken:
+            return returned
+        if self._ahead:
+            # While it was taken out here, the process took the one behind it.
+            self._owner.is_done(self)
+            self._begin(self._ahead.popleft())
+            return [current, *returned]
+        # The process hasn't come to read it yet. It is the first again: all else is out.
+        self._transport.send_ahead(current, self._deadline_ms())
+        return returned
 
-    def _split_ahead(self, untaken: set[str]) -> list[Invocation]:
-        """Return the events ahead that are in `untaken`, and keep the others."""
+    def _take_back(self) -> tuple[list[Invocation], bool]:
+        """Return the events that were still to be taken, and whether the current one was too.
+
+        The process reads while this does. So what it has taken is not the first ones that were
+        sent, and `_ahead` keeps just that, in its order.
+        """
+        untaken = self._transport.take_back()
         returned = [each for each in self._ahead if each.request_id in untaken]
         self._ahead = deque(each for each in self._ahead if each.request_id not in untaken)
-        return returned
+        current = self._invocation
+        return returned, current is not None and current.request_id in untaken
 
     def _deadline_ms(self) -> int:
         return clock.machine_ms() + self._timeout_seconds * 1000
@@ -357,16 +369,17 @@ class Environment:
         That may be its current event, if it had ended before it was sent, which nobody knew yet.
         But a process that ends before it has ever worked fails its event.
         """
-        untaken = self._transport.take_back()
-        for invocation in reversed(self._split_ahead(untaken)):
+        returned, is_current_untaken = self._take_back()
+        current = self._invocation
+        if current is not None and is_current_untaken and self.runs > 1:
+            returned.insert(0, current)
+            # Whatever it took in its place has begun, and shares its end.
+            self._invocation = self._ahead.popleft() if self._ahead else None
+        for invocation in reversed(returned):
             self._owner.give_back(invocation)
         while self._ahead:
             # It had begun, so that its predecessor was answered: `read` came just before.
             self._ahead.popleft().refuse("its environment ended")
-        current = self._invocation
-        if current is not None and current.request_id in untaken and self.runs > 1:
-            self._invocation = None
-            self._owner.give_back(current)
 
     def _printed(self) -> None:
         if not self._output.read():

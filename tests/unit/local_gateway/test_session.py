@@ -63,6 +63,29 @@ async def test_ended_connection_leaves_nothing_behind(gateway: Gateway) -> None:
     assert not [each for each in gc.get_objects() if isinstance(each, Connection | Call)]
 
 
+async def test_a_thousand_clients_that_vanish_leave_no_task_and_no_deadline(
+    gateway: Gateway,
+) -> None:
+    async def come_and_vanish() -> None:
+        client = await RawClient.open(gateway)
+        client.send(frame(1, b'{"action":"ask"}'))
+        client.transport.abort()
+        await gateway.functions.next_event("disconnect")
+
+    await come_and_vanish()
+    tasks = len(asyncio.all_tasks())
+
+    for _ in range(20):
+        await asyncio.gather(*(come_and_vanish() for _ in range(50)))
+
+    await gateway.server.stop()
+    await gateway.front.close()
+    assert len(asyncio.all_tasks()) <= tasks
+    assert (len(gateway.registry), len(gateway.front.wheel)) == (0, 0)
+    gc.collect()
+    assert not [each for each in gc.get_objects() if isinstance(each, Connection | Call | Wire)]
+
+
 async def test_open_connection_keeps_nothing_of_its_handshake(gateway: Gateway) -> None:
     gc.collect()
     gc.disable()  # what goes must go by itself: the collector may come by much later
