@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from local_gateway.api import Function
     from local_gateway.lambdas.interpreters import Interpreters
 
+_BUILT: Final = "if a build makes it, run sam build and serve .aws-sam/build/template.yaml"
 _SUFFIXES: Final = ("", ".js", ".mjs", ".cjs")
 _ELF: Final = b"\x7fELF"
 _MACHINES: Final = {62: "x86_64", 183: "aarch64"}
@@ -46,7 +47,10 @@ def _problem_of_node(function: Function) -> str | None:
     packages = [function.code / "node_modules", *_node_modules(function)]
     if base.is_dir() or any((package / module).is_dir() for package in packages):
         return None
-    return f"there is no file {base}.js, .mjs or .cjs, which the handler {function.handler!r} names"
+    return (
+        f"there is no file {base}.js, .mjs or .cjs, which the handler {function.handler!r} names; "
+        f"{_BUILT}"
+    )
 
 
 def _node_modules(function: Function) -> list[Path]:
@@ -63,7 +67,7 @@ def _problem_of_bootstrap(function: Function) -> str | None:
     if file is None:
         return (
             f"there is no file {function.code / 'bootstrap'}, which runtime {function.runtime} "
-            "starts, and no layer has one"
+            f"starts, and no layer has one; {_BUILT}"
         )
     if not os.access(file, os.X_OK):
         return f"{file} is not executable: chmod +x it"

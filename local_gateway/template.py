@@ -67,7 +67,8 @@ def load(
         path: A SAM or CloudFormation template, YAML or JSON. Folders are relative to its own.
         parameters: Values that override the defaults, as `--parameter-overrides` gives them.
         identity: Region and account of ARNs and URLs.
-        cache_dir: Where SAM's expansion is kept between starts, and inline code is written to.
+        cache_dir: Where SAM's expansion is kept between starts, inline code is written to, and
+            archives are unpacked.
         env_vars: Variables that override those in the template, by function (logical id or name)
             or, for all functions, under `Parameters`: the format of `sam local`'s `--env-vars`. A
             variable that the template doesn't have is not added.
@@ -106,7 +107,7 @@ def load(
         application = _read_application(
             Declarations(resolver, path, overridden=env_vars or {}),
             outputs=_read_outputs(_section(tree, "Outputs", path), resolver, path),
-            inline_folder=None if cache_dir is None else cache_dir / "inline",
+            cache_dir=cache_dir,
         )
     except TemplateError as error:
         _name_source(error, tree)
@@ -128,10 +129,10 @@ def _resolver(
 
 
 def _read_application(
-    declarations: Declarations, *, outputs: Mapping[str, str], inline_folder: Path | None
+    declarations: Declarations, *, outputs: Mapping[str, str], cache_dir: Path | None
 ) -> Application:
     _check_types(declarations)
-    found_functions = functions.read(declarations, inline_folder=inline_folder)
+    found_functions = functions.read(declarations, cache_dir=cache_dir)
     found_queues = queues.read(declarations)
     found_tables = tables.read(declarations)
     found_keys = api_keys.read_keys(declarations)

@@ -3,7 +3,10 @@
 SAM says it in `CodeUri` and `ContentUri`, which `samtransform` carries through the transform; plain
 CloudFormation in `Code` and `Content` as `aws cloudformation package` takes them, a folder beside
 the template; CDK in the metadata of a resource or, where that was turned off, in the manifest of
-assets beside the template. What isn't a folder here can't run here.
+assets beside the template. A zip file is unpacked; what is neither can't run here.
+
+What `sam build` made is a template of its own, `.aws-sam/build/template.yaml`, whose folders have
+everything in them.
 """
 
 from __future__ import annotations
@@ -11,10 +14,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from local_gateway import samtransform
+from local_gateway.archives import ArchiveRefused, unpack
 from local_gateway.files import write_atomically
 
 if TYPE_CHECKING:
@@ -22,37 +27,40 @@ if TYPE_CHECKING:
     from local_gateway.properties import Properties
     from local_gateway.tree import Place
 
+_ALLOWED: Final = "a folder or a zip file of this machine"
 _CDK_TEMPLATE: Final = ".template.json"
 _OPT_FOLDERS: Final = ("python", "nodejs", "bin", "lib")
 """What a runtime looks for in a layer (Lambda guide, "Packaging layers")."""
 
 
 def folder_of_function(
-    logical_id: str, declarations: Declarations, runtime: str, inline_folder: Path | None
+    logical_id: str, declarations: Declarations, runtime: str, cache_dir: Path | None
 ) -> Path:
     """Return the folder that is the function's /var/task.
 
     Raises:
-        UnsupportedFeature: The code is in S3, in a container image or in an archive.
-        TemplateError: There is no such folder.
+        UnsupportedFeature: The code is in S3 or in a container image.
+        TemplateError: There is no such folder, or the archive can't be unpacked.
     """
     properties = declarations.properties(logical_id)
     asset = _asset(logical_id, "Code", declarations)
     if asset is not None:
-        return _folder(asset, declarations, properties.place.at("Code"))
+        return _folder(asset, declarations, properties.place.at("Code"), cache_dir)
     local = _local_path(properties, "Code")
     if local is not None:
-        return _folder(local, declarations, properties.place.at("Code"))
+        return _folder(local, declarations, properties.place.at("Code"), cache_dir)
     location = properties.mapping("Code")
     if location is None:
         raise properties.error("Code", "is missing")
     if location.has("ZipFile"):
-        return _write_inline(location, runtime, inline_folder)
+        return _write_inline(location, runtime, cache_dir)
     found = ", ".join(location) or "nothing"
-    raise properties.unsupported("Code", f"holds {found}", allowed="a folder of this machine")
+    raise properties.unsupported("Code", f"holds {found}", allowed=_ALLOWED)
 
 
-def folder_of_layer(logical_id: str, declarations: Declarations) -> Path | None:
+def folder_of_layer(
+    logical_id: str, declarations: Declarations, cache_dir: Path | None
+) -> Path | None:
     """Return the folder that a layer puts into /opt, None for one that only a build fills.
 
     A layer with a `BuildMethod` is taken as it stands where the source has the shape of /opt
@@ -65,8 +73,14 @@ def folder_of_layer(logical_id: str, declarations: Declarations) -> Path | None:
     if local is None:
         location = properties.mapping("Content")
         found = ", ".join(location) if location else "nothing"
-        raise properties.unsupported("Content", f"holds {found}", allowed="a folder")
-    folder = _folder(local, declarations, place)
+        raise properties.unsupported("Content", f"holds {found}", allowed=_ALLOWED)
+    folder = _folder(local, declarations, place, cache_dir)
+    if (folder / "extensions").is_dir():
+        declarations.ignore(
+            declarations.source(logical_id),
+            "its extensions are not run",
+            kind=declarations.kind(logical_id),
+        )
     method = declarations.metadata(logical_id).optional_text("BuildMethod")
     if method is None or any((folder / name).is_dir() for name in _OPT_FOLDERS):
         return folder
@@ -108,25 +122,38 @@ def _local_path(properties: Properties, name: str) -> str | None:
     return None
 
 
-def _folder(path: str, declarations: Declarations, place: Place) -> Path:
+def _folder(path: str, declarations: Declarations, place: Place, cache_dir: Path | None) -> Path:
     if not path or path.startswith("{{"):
-        raise place.error(f"is {path!r}", allowed="a folder")
+        raise place.error(f"is {path!r}", allowed=_ALLOWED)
     # Not resolved: a symbolic link is the author's name for the folder.
     folder = Path(os.path.normpath(declarations.file.parent.absolute() / path))
     if folder.is_file():
-        raise place.unsupported(f"{path} is a file", allowed="a folder")
+        return _unpack(folder, path, place, cache_dir)
     if not folder.is_dir():
         raise place.error(f"there is no folder {folder}")
     return folder
 
 
-def _write_inline(location: Properties, runtime: str, inline_folder: Path | None) -> Path:
+def _unpack(file: Path, path: str, place: Place, cache_dir: Path | None) -> Path:
+    if not zipfile.is_zipfile(file):
+        raise place.unsupported(f"{path} is a file", allowed=_ALLOWED)
+    if cache_dir is None:
+        raise place.unsupported(f"{path} is an archive", allowed="a folder of this machine")
+    try:
+        return unpack(file, cache_dir / "unpacked")
+    except ArchiveRefused as refused:
+        raise place.error(f"{path} {refused}") from refused
+    except OSError as error:
+        raise place.error(f"{path} can't be unpacked: {error}") from error
+
+
+def _write_inline(location: Properties, runtime: str, cache_dir: Path | None) -> Path:
     """Write inline code to the file `index`, as Lambda does, into a folder named by its content."""
-    if inline_folder is None:
+    if cache_dir is None:
         raise location.unsupported("ZipFile", "inline code", allowed="a folder of this machine")
     name = "index.py" if runtime.startswith("python") else "index.js"
     source = location.text("ZipFile")
-    folder = inline_folder / hashlib.sha256(f"{name}\n{source}".encode()).hexdigest()[:32]
+    folder = cache_dir / "inline" / hashlib.sha256(f"{name}\n{source}".encode()).hexdigest()[:32]
     try:
         write_atomically(folder / name, source)
     except OSError as error:

@@ -46,12 +46,13 @@ _RESERVED: Final = frozenset(
 """Variables that CreateFunction refuses (Lambda guide, "Defined runtime environment variables")."""
 
 
-def read(declarations: Declarations, *, inline_folder: Path | None) -> dict[str, Function]:
+def read(declarations: Declarations, *, cache_dir: Path | None) -> dict[str, Function]:
     """Return the functions by logical id.
 
     Args:
         declarations: The template's resources.
-        inline_folder: Where inline code becomes a file; None makes it an unsupported feature.
+        cache_dir: Where inline code becomes a file and archives are unpacked; None makes either an
+            unsupported feature.
 
     A function that can't run here (an image, code in S3, a variable whose value only AWS knows) is
     left out: templates have functions that nothing here invokes, such as those of custom resources.
@@ -62,7 +63,7 @@ def read(declarations: Declarations, *, inline_folder: Path | None) -> dict[str,
     found: dict[str, Function] = {}
     for logical_id, properties in declarations.of_type(_KIND):
         try:
-            found[logical_id] = _read_function(logical_id, properties, declarations, inline_folder)
+            found[logical_id] = _read_function(logical_id, properties, declarations, cache_dir)
         except (UnsupportedFeature, UnresolvedValue) as error:
             declarations.leave_out(logical_id, error)
     return found
@@ -72,7 +73,7 @@ def _read_function(
     logical_id: str,
     properties: Properties,
     declarations: Declarations,
-    inline_folder: Path | None,
+    cache_dir: Path | None,
 ) -> Function:
     if properties.choice("PackageType", ("Zip", "Image"), "Zip") == "Image":
         raise properties.unsupported("PackageType", "is Image, a container image", allowed="Zip")
@@ -85,8 +86,8 @@ def _read_function(
         arn=declarations.arn(logical_id),
         handler=_handler(properties, runtime),
         runtime=runtime,
-        code=code.folder_of_function(logical_id, declarations, runtime, inline_folder),
-        layers=_layers(logical_id, properties, declarations),
+        code=code.folder_of_function(logical_id, declarations, runtime, cache_dir),
+        layers=_layers(logical_id, properties, declarations, cache_dir),
         environment=MappingProxyType(_environment(logical_id, properties, declarations)),
         timeout_seconds=properties.integer("Timeout", 3, least=1, most=900),
         memory_mb=properties.integer("MemorySize", 128, least=128, most=10_240),
@@ -102,13 +103,16 @@ def _handler(properties: Properties, runtime: str) -> str:
 
 
 def _layers(
-    logical_id: str, properties: Properties, declarations: Declarations
+    logical_id: str,
+    properties: Properties,
+    declarations: Declarations,
+    cache_dir: Path | None,
 ) -> tuple[Path, ...]:
     folders: list[Path] = []
     for index, arn in enumerate(properties.texts("Layers")):
         layer = declarations.find(_LAYER, arn)
         if layer is not None:
-            folder = code.folder_of_layer(layer, declarations)
+            folder = code.folder_of_layer(layer, declarations, cache_dir)
             folders += [] if folder is None else [folder]
         elif re.fullmatch(r"arn:[^:]*:lambda:[^:]*:[^:]*:layer:[^:]+:\d+", arn):
             declarations.ignore(

@@ -60,7 +60,8 @@ def test_a_module_may_stand_in_a_layer(tmp_path: Path) -> None:
 def test_a_module_that_is_not_there_is_said(tmp_path: Path) -> None:
     assert problem_of(function(tmp_path, "nodejs22.x", "src/app.handler"), NODE) == (
         f"there is no file {tmp_path}/src/app.js, .mjs or .cjs, which the handler "
-        "'src/app.handler' names"
+        "'src/app.handler' names; if a build makes it, run sam build and serve "
+        ".aws-sam/build/template.yaml"
     )
 
 
@@ -93,7 +94,7 @@ def test_a_bootstrap_may_stand_in_a_layer(tmp_path: Path) -> None:
 def test_a_bootstrap_that_is_not_there_is_said(tmp_path: Path) -> None:
     assert problem_of(function(tmp_path, "provided.al2023"), NODE) == (
         f"there is no file {tmp_path}/bootstrap, which runtime provided.al2023 starts, and no "
-        "layer has one"
+        "layer has one; if a build makes it, run sam build and serve .aws-sam/build/template.yaml"
     )
 
 
