@@ -124,12 +124,14 @@ class TemplateFailed(IntegrationError):
     """A mapping template, or a conversion, can't be applied to this request or answer."""
 
     answer = INTERNAL_SERVER_ERROR
+    reason = why.TEMPLATE_FAILED
 
 
 class NoIntegrationResponse(IntegrationError):
     """No integration response is for what the back-end answered."""
 
     answer = INTERNAL_SERVER_ERROR
+    reason = why.NO_INTEGRATION_RESPONSE
 
 
 class BackendUnreachable(IntegrationError):
@@ -137,6 +139,7 @@ class BackendUnreachable(IntegrationError):
 
     answer = NETWORK_ERROR
     message = "Network error communicating with endpoint"
+    reason = why.BACKEND_UNREACHABLE
 
 
 class UnsupportedMediaType(IntegrationError):
@@ -144,6 +147,7 @@ class UnsupportedMediaType(IntegrationError):
 
     answer = UNSUPPORTED_MEDIA_TYPE
     message = "Unsupported Media Type"
+    reason = why.NOTHING_PASSES_THROUGH
 
 
 class RequestRefused(IntegrationError):
@@ -156,6 +160,7 @@ class InvalidRequestBody(RequestRefused):
     """No model of the route allows the message."""
 
     message = "Invalid request body"
+    reason = why.INVALID_REQUEST_BODY
 
 
 class MissingParameters(RequestRefused):
@@ -173,6 +178,7 @@ class Throttled(RequestRefused):
 
     answer = TOO_MANY_REQUESTS
     message = "Too Many Requests"
+    reason = why.THROTTLED
 
 
 class ProxyResponse(NamedTuple):

@@ -107,6 +107,36 @@ INTEGRATION_TIMEOUT = _reason(
     "FRAME-6",
     "{problem}: the client gets Endpoint request timed out, and what comes later goes nowhere",
 )
+BACKEND_UNREACHABLE = _reason(
+    "backend-unreachable",
+    "INTEGRATION-16",
+    "{problem}: the client gets Network error communicating with endpoint",
+)
+NO_INTEGRATION_RESPONSE = _reason(
+    "no-integration-response",
+    "INTEGRATION-24",
+    "{problem}: the client gets Internal server error",
+)
+NOTHING_PASSES_THROUGH = _reason(
+    "nothing-passes-through",
+    "INTEGRATION-30",
+    "{problem}: the client gets Unsupported Media Type",
+)
+TEMPLATE_FAILED = _reason(
+    "template-failed",
+    "MAPPING-12",
+    "{problem}: the client gets Internal server error",
+)
+INVALID_REQUEST_BODY = _reason(
+    "invalid-request-body",
+    "MODEL-2",
+    "{problem}: the client gets Invalid request body",
+)
+THROTTLED = _reason(
+    "throttled",
+    "THROTTLE-5",
+    "{problem}: the client gets Too Many Requests",
+)
 FUNCTION_TIMEOUT = _reason(
     "function-timeout",
     "FRAME-3",

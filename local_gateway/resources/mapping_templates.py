@@ -6,7 +6,6 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from local_gateway.integrations.selection import Selection
-from local_gateway.velocity.template import Template
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,11 +24,17 @@ def read(properties: Properties, name: str) -> Mapping[str, str]:
     for key in declared:
         text = declared.text(key)
         try:
-            Template(text)
+            _compile(text)
         except ValueError as error:
             raise declared.error(key, str(error)) from error
         templates[key.replace("\\$", "$")] = text
     return MappingProxyType(templates)
+
+
+def _compile(text: str) -> None:
+    from local_gateway.velocity.template import Template  # noqa: PLC0415 — airspeed
+
+    Template(text)
 
 
 def read_selection(properties: Properties, *, of_response: bool = False) -> str | None:
