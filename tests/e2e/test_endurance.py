@@ -33,8 +33,9 @@ RESET = struct.pack("ii", 1, 0)
 
 
 @pytest.fixture
-async def gateway() -> AsyncIterator[GatewayProcess]:
-    options = ["--max-concurrency", str(CONCURRENCY), "--connect-rate", "0"]
+async def gateway(request: pytest.FixtureRequest) -> AsyncIterator[GatewayProcess]:
+    concurrency: int = getattr(request, "param", CONCURRENCY)
+    options = ["--max-concurrency", str(concurrency), "--connect-rate", "0"]
     async with running_gateway(["--template", str(TEMPLATE), *options]) as running:
         yield running
 
@@ -100,6 +101,7 @@ async def test_killed_environment_costs_its_own_message_alone(gateway: GatewayPr
 
 
 @pytest.mark.timeout(120)
+@pytest.mark.parametrize("gateway", [1], indirect=True, ids=["as many processes as ever"])
 async def test_connections_that_are_killed_leave_nothing_behind(gateway: GatewayProcess) -> None:
     process = psutil.Process(gateway.process.pid)
 
