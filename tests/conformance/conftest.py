@@ -9,6 +9,10 @@ import pytest
 import uvloop
 
 from tests.fakes.gateway import Gateway
+from tests.unit.local_gateway.lambdas.conftest import (  # noqa: F401 — fixtures
+    start_host,
+    write_function,
+)
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from tests.unit.local_gateway.lambdas.conftest import StartHost, WriteFunction
-
 
 def layer(folder: Path, files: Mapping[str, str]) -> Path:
     for name, text in files.items():
@@ -71,42 +69,3 @@ def test_what_is_edited_in_a_layer_is_seen(tmp_path: Path) -> None:
     layer(tmp_path / "1", {"d/a": "2", "d/new": "3"})
 
     assert [(opt / "d" / name).read_text() for name in ("a", "new")] == ["2", "3"]
-
-
-async def test_a_function_sees_them_as_opt(
-    start_host: StartHost, write_function: WriteFunction, tmp_path: Path
-) -> None:
-    source = """
-        import os, shutil, subprocess
-        import one, shared, two
-        def handler(event, context):
-            return [
-                one.layer, shared.layer, two.layer,
-                subprocess.check_output([shutil.which("tool")], text=True),
-                open(os.environ["PYTHONPATH"].split(":")[0] + "/one.py").read(),
-                os.environ["WRAPPED"],
-            ]
-    """
-    tool = "#!/bin/sh\nprintf tool"
-    wrapper = '#!/bin/sh\nexport WRAPPED="$AWS_LAMBDA_FUNCTION_NAME"\nexec "$@"\n'
-    layers = (
-        layer(tmp_path / "1", {"python/one.py": "layer = 1", "python/shared.py": "layer = 1"}),
-        layer(
-            tmp_path / "2",
-            {
-                "python/two.py": "layer = 2",
-                "python/shared.py": "layer = 2",
-                "bin/tool": tool,
-                "wrapper": wrapper,
-            },
-        ),
-    )
-    for name in ("bin/tool", "wrapper"):
-        (tmp_path / "2" / name).chmod(0o755)
-    environment = {
-        "PYTHONPATH": "/opt/python:/elsewhere",
-        "AWS_LAMBDA_EXEC_WRAPPER": "/opt/wrapper",
-    }
-    host = await start_host(write_function(source, layers=layers, environment=environment))
-
-    assert await host.ask() == [1, 2, 2, "tool", "layer = 1", "f"]

@@ -11,11 +11,15 @@ from typing import TYPE_CHECKING
 import pytest
 from websockets.asyncio.client import connect
 
+from local_gateway import redirect
 from tests.e2e.gateway_process import ANSWER_SECONDS, GatewayProcess, running_gateway
+from tests.fakes.gateway import application
 from tests.node import require_node, skip
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
+
+    from tests.unit.local_gateway.lambdas.conftest import Host, StartHost, WriteFunction
 
 NODE_MODULES = Path(__file__).parents[1] / "sdks" / "node_modules"
 
@@ -178,6 +182,7 @@ async def started(
         yield gateway
 
 
+@pytest.mark.clause("SDK-1")
 async def test_boto3(folder: Path) -> None:
     async with started(folder, BOTO3, file="app.py", runtime="python3.13") as gateway:
         posted, answer = await answer_of(gateway)
@@ -190,6 +195,7 @@ async def test_boto3(folder: Path) -> None:
         assert all(END in text for text in answer["refused"])
 
 
+@pytest.mark.clause("SDK-1")
 @pytest.mark.parametrize(
     ("source", "file", "emulated"),
     [
@@ -215,6 +221,7 @@ async def test_the_sdk_for_javascript(
         assert END in answer["refused"][0]
 
 
+@pytest.mark.clause("SDK-6")
 async def test_without_the_redirect_a_call_goes_where_its_client_sends_it(folder: Path) -> None:
     source = """\
 import boto3
@@ -234,3 +241,81 @@ def handler(event, context):
         response = await gateway.invoke("Function", {})
 
         assert response.json() in {"EndpointConnectionError", "ConnectTimeoutError"}
+
+
+REFUSED_CALL = """\
+import boto3
+def handler(event, context):
+    client = boto3.client(event["service"], **event.get("client", {}))
+    try:
+        return getattr(client, event["call"])(**event.get("arguments", {}))
+    except Exception as error:
+        return {"error": f"{type(error).__name__}: {error}"}
+"""
+
+
+@pytest.fixture
+async def caller(start_host: StartHost, write_function: WriteFunction) -> Host:
+    stand_in = {"AWS_ENDPOINT_URL_DYNAMODB": "http://127.0.0.1:1"}
+    configuration = redirect.write(application(), "http://127.0.0.1:2", stand_in)
+    function = write_function(REFUSED_CALL, timeout_seconds=60)
+    return await start_host(function, redirect=configuration)
+
+
+@pytest.mark.clause("SDK-2")
+async def test_a_call_to_aws_goes_to_the_stand_in(caller: Host) -> None:
+    client = {"endpoint_url": "https://dynamodb.eu-west-1.amazonaws.com"}
+
+    answer = await caller.ask("F", {"service": "dynamodb", "call": "list_tables", "client": client})
+
+    assert answer["error"] == (
+        'EndpointConnectionError: Could not connect to the endpoint URL: "http://127.0.0.1:1/"'
+    )
+
+
+@pytest.mark.clause("SDK-3")
+async def test_a_call_to_what_is_not_emulated_is_refused(caller: Host) -> None:
+    arguments = {"SecretId": "name"}
+
+    answer = await caller.ask(
+        "F",
+        {"service": "secretsmanager", "call": "get_secret_value", "arguments": arguments},
+    )
+
+    assert answer["error"] == (
+        "ServiceNotEmulated: SECRETS_MANAGER GetSecretValue was not sent to "
+        "secretsmanager.us-east-1.amazonaws.com: the local gateway does not emulate it, and lets "
+        "no call of an AWS SDK leave this machine. Name another endpoint "
+        "(AWS_ENDPOINT_URL_SECRETS_MANAGER), or start the local gateway with --no-sdk-redirect"
+    )
+
+
+@pytest.mark.clause("SDK-4")
+async def test_a_call_to_a_server_of_ones_own_goes_there(caller: Host) -> None:
+    client = {"endpoint_url": "http://127.0.0.1:3"}
+
+    answer = await caller.ask("F", {"service": "s3", "call": "list_buckets", "client": client})
+
+    assert answer["error"] == (
+        'EndpointConnectionError: Could not connect to the endpoint URL: "http://127.0.0.1:3/"'
+    )
+
+
+@pytest.mark.clause("SDK-5")
+async def test_credentials_are_dummies_and_an_instance_is_not_asked(
+    start_host: StartHost, write_function: WriteFunction
+) -> None:
+    source = """
+        import os
+        import boto3
+        from botocore.utils import InstanceMetadataFetcher
+        def handler(event, context):
+            found = boto3.Session().get_credentials()
+            fetcher = InstanceMetadataFetcher(timeout=0.01, num_attempts=1)
+            return [found.method, found.access_key, fetcher.retrieve_iam_role_credentials(),
+                    os.environ["AWS_EC2_METADATA_DISABLED"]]
+    """
+    configuration = redirect.write(application(), "http://127.0.0.1:2", {})
+    host = await start_host(write_function(source), redirect=configuration)
+
+    assert await host.ask() == ["env", "local", {}, "true"]

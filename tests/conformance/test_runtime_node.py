@@ -52,6 +52,7 @@ def fault(result: InvokeResult) -> dict[str, object]:
     return error
 
 
+@pytest.mark.clause("RUNTIME-10")
 @pytest.mark.parametrize(
     ("path", "source"),
     [
@@ -81,6 +82,7 @@ async def test_every_way_to_answer(
     assert answers == [{"got": {"n": "Zoë ☃"}}, {"got": [1]}]
 
 
+@pytest.mark.clause("RUNTIME-11")
 async def test_the_context(start: StartHost, write: WriteFunction) -> None:
     source = """
         exports.handler = async (event, context) => ({
@@ -111,6 +113,7 @@ async def test_the_context(start: StartHost, write: WriteFunction) -> None:
     }
 
 
+@pytest.mark.clause("RUNTIME-12")
 @pytest.mark.parametrize(
     ("handler", "error_type", "message"),
     [
@@ -151,6 +154,7 @@ async def test_errors_have_lambdas_shape(
     assert b"\tERROR\t" in result.log_tail
 
 
+@pytest.mark.clause("RUNTIME-13")
 async def test_an_error_that_nobody_caught_ends_the_process_after_its_answer(
     start: StartHost, write: WriteFunction
 ) -> None:
@@ -174,6 +178,7 @@ async def test_an_error_that_nobody_caught_ends_the_process_after_its_answer(
     assert any("exit status 129" in line for line in host.lines)
 
 
+@pytest.mark.clause("RUNTIME-16")
 @pytest.mark.parametrize(
     ("handler", "source", "error_type", "message"),
     [
@@ -220,6 +225,7 @@ async def test_a_handler_that_does_not_load_is_an_init_error(
     assert b"undefined\tERROR\tUncaught Exception \t{" in result.log_tail
 
 
+@pytest.mark.clause("RUNTIME-10")
 async def test_a_handler_may_stand_in_a_folder_and_in_an_object(
     start: StartHost, write: WriteFunction
 ) -> None:
@@ -230,6 +236,7 @@ async def test_a_handler_may_stand_in_a_folder_and_in_an_object(
     assert await host.ask() == str(function.code / "src" / "deep" / "app.js")
 
 
+@pytest.mark.clause("RUNTIME-10")
 async def test_a_package_of_type_module_is_imported(start: StartHost, write: WriteFunction) -> None:
     source = "export const handler = async () => import.meta.url.startsWith('file:');"
     host = await start(write(source, files={"package.json": '{"type": "module"}'}))
@@ -237,6 +244,7 @@ async def test_a_package_of_type_module_is_imported(start: StartHost, write: Wri
     assert await host.ask() is True
 
 
+@pytest.mark.clause("RUNTIME-14")
 async def test_an_answer_by_callback_waits_for_an_empty_event_loop(
     start: StartHost, write: WriteFunction
 ) -> None:
@@ -256,6 +264,7 @@ async def test_an_answer_by_callback_waits_for_an_empty_event_loop(
     assert answers == [{"ticks": 1}, {"ticks": 0}]
 
 
+@pytest.mark.clause("RUNTIME-14")
 async def test_a_handler_that_never_answers_has_answered_null_when_the_loop_is_empty(
     start: StartHost, write: WriteFunction
 ) -> None:
@@ -264,6 +273,7 @@ async def test_a_handler_that_never_answers_has_answered_null_when_the_loop_is_e
     assert [await host.ask(), await host.ask()] == [None, None]
 
 
+@pytest.mark.clause("RUNTIME-15")
 async def test_only_the_first_answer_counts(start: StartHost, write: WriteFunction) -> None:
     source = """
         exports.handler = async (event, context, done) => {
@@ -277,6 +287,7 @@ async def test_only_the_first_answer_counts(start: StartHost, write: WriteFuncti
     assert [await host.ask(), await host.ask()] == [1, 1]
 
 
+@pytest.mark.clause("RUNTIME-17")
 async def test_the_console_writes_time_request_and_level(
     start: StartHost, write: WriteFunction
 ) -> None:
@@ -300,6 +311,7 @@ async def test_the_console_writes_time_request_and_level(
     assert host.lines[-4].startswith("F 8476a536  ")
 
 
+@pytest.mark.clause("CODE-3")
 async def test_layers_are_found_by_name(
     start: StartHost, write: WriteFunction, tmp_path: Path
 ) -> None:
@@ -317,6 +329,7 @@ async def test_layers_are_found_by_name(
     assert await host.ask() == [1, 0, 1]
 
 
+@pytest.mark.clause("RUNTIME-18")
 async def test_a_timeout_ends_the_process(start: StartHost, write: WriteFunction) -> None:
     source = "exports.handler = async (e) => e === 'spin' ? (() => { for (;;); })() : process.pid;"
     host = await start(write(source, timeout_seconds=1))
@@ -332,6 +345,7 @@ async def test_a_timeout_ends_the_process(start: StartHost, write: WriteFunction
     assert await host.ask() != process.pid
 
 
+@pytest.mark.clause("RUNTIME-18")
 @pytest.mark.parametrize(
     ("statement", "text"),
     [
@@ -355,6 +369,7 @@ async def test_a_process_that_ends_is_an_exit_error(
     assert await host.ask() == "alive"
 
 
+@pytest.mark.clause("RUNTIME-5")
 async def test_events_and_answers_of_six_megabytes(start: StartHost, write: WriteFunction) -> None:
     source = """
         exports.handler = async (e) => typeof e === "number" ? "x".repeat(e) : e.length;
@@ -375,6 +390,7 @@ async def test_events_and_answers_of_six_megabytes(start: StartHost, write: Writ
     assert await host.ask("F", 1) == "x"
 
 
+@pytest.mark.clause("RUNTIME-19")
 async def test_a_streaming_handler_is_refused_when_it_loads(
     start: StartHost, write: WriteFunction
 ) -> None:
@@ -387,6 +403,7 @@ async def test_a_streaming_handler_is_refused_when_it_loads(
     )
 
 
+@pytest.mark.clause("RUNTIME-1")
 async def test_without_node_a_function_is_refused(
     start_host: StartHost, write: WriteFunction
 ) -> None:

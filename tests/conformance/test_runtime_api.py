@@ -59,6 +59,7 @@ async def runtime() -> AsyncIterator[Runtime]:
     api.close()
 
 
+@pytest.mark.clause("RUNTIME-3")
 async def test_an_event_carries_what_the_runtime_has_to_know(runtime: Runtime) -> None:
     asked = await runtime.ask()
 
@@ -78,6 +79,7 @@ async def test_an_event_carries_what_the_runtime_has_to_know(runtime: Runtime) -
     }
 
 
+@pytest.mark.clause("RUNTIME-4")
 @pytest.mark.parametrize(("path", "kind"), [("response", RESULT), ("error", ERROR)])
 async def test_an_answer_is_accepted(runtime: Runtime, path: str, kind: int) -> None:
     asked = await runtime.ask()
@@ -90,6 +92,7 @@ async def test_an_answer_is_accepted(runtime: Runtime, path: str, kind: int) -> 
     assert runtime.answers.get_nowait() == (kind, b"whatever")
 
 
+@pytest.mark.clause("RUNTIME-4")
 async def test_a_chunked_answer_is_put_together(runtime: Runtime) -> None:
     asked = await runtime.ask()
     await runtime.give()
@@ -104,6 +107,7 @@ async def test_a_chunked_answer_is_put_together(runtime: Runtime) -> None:
     assert runtime.answers.get_nowait() == (RESULT, b"one, two")
 
 
+@pytest.mark.clause("RUNTIME-5")
 async def test_an_answer_that_is_too_large_is_the_callers_error(runtime: Runtime) -> None:
     asked = await runtime.ask()
     await runtime.give()
@@ -123,6 +127,7 @@ async def test_an_answer_that_is_too_large_is_the_callers_error(runtime: Runtime
     )
 
 
+@pytest.mark.clause("RUNTIME-6")
 async def test_an_init_error_is_accepted_before_the_first_event_alone(runtime: Runtime) -> None:
     first = await runtime.post(INIT_ERROR_PATH, b'{"errorType":"E"}')
     second = await runtime.post(INIT_ERROR_PATH)
@@ -132,6 +137,7 @@ async def test_an_init_error_is_accepted_before_the_first_event_alone(runtime: R
     assert runtime.answers.empty()
 
 
+@pytest.mark.clause("RUNTIME-7")
 async def test_an_answer_to_nothing_is_refused(runtime: Runtime) -> None:
     reply = await runtime.post("/2018-06-01/runtime/invocation/id-1/response")
 
@@ -140,6 +146,7 @@ async def test_an_answer_to_nothing_is_refused(runtime: Runtime) -> None:
     assert runtime.answers.empty()
 
 
+@pytest.mark.clause("RUNTIME-7")
 async def test_an_answer_to_another_event_is_refused(runtime: Runtime) -> None:
     asked = await runtime.ask()
     await runtime.give()
@@ -152,6 +159,7 @@ async def test_an_answer_to_another_event_is_refused(runtime: Runtime) -> None:
     assert runtime.answers.empty()
 
 
+@pytest.mark.clause("RUNTIME-7")
 async def test_the_next_event_is_for_who_has_answered_the_last(runtime: Runtime) -> None:
     asked = await runtime.ask()
     await runtime.give()
@@ -162,6 +170,7 @@ async def test_the_next_event_is_for_who_has_answered_the_last(runtime: Runtime)
     assert (reply.status_code, reply.json()["errorType"]) == (403, "InvalidStateTransition")
 
 
+@pytest.mark.clause("RUNTIME-3")
 async def test_who_asks_again_gets_the_event(runtime: Runtime) -> None:
     first = await runtime.ask()
     second = await runtime.ask()
@@ -173,6 +182,7 @@ async def test_who_asks_again_gets_the_event(runtime: Runtime) -> None:
         await first
 
 
+@pytest.mark.clause("RUNTIME-3")
 async def test_an_event_waits_for_a_runtime_that_lost_its_connection(runtime: Runtime) -> None:
     asked = await runtime.ask()
     asked.cancel()
@@ -184,6 +194,7 @@ async def test_an_event_waits_for_a_runtime_that_lost_its_connection(runtime: Ru
     assert event.content == b'{"a": 1}'
 
 
+@pytest.mark.clause("RUNTIME-9")
 @pytest.mark.parametrize(
     "headers",
     [
@@ -199,6 +210,7 @@ async def test_a_web_page_gets_no_event(runtime: Runtime, headers: dict[str, str
     assert runtime.answers.empty()
 
 
+@pytest.mark.clause("RUNTIME-3")
 @pytest.mark.parametrize(
     ("method", "path"),
     [("GET", "/"), ("POST", NEXT), ("GET", INIT_ERROR_PATH), ("GET", f"{NEXT}/more")],
@@ -220,10 +232,12 @@ async def raw(runtime: Runtime, data: bytes) -> bytes:
     return received
 
 
+@pytest.mark.clause("RUNTIME-3")
 async def test_what_is_no_http_ends_the_connection(runtime: Runtime) -> None:
     assert await raw(runtime, b"nonsense\r\n\r\n") == b""
 
 
+@pytest.mark.clause("RUNTIME-6")
 async def test_a_client_that_wants_to_continue_is_told_so(runtime: Runtime) -> None:
     head = (
         f"POST {INIT_ERROR_PATH} HTTP/1.1\r\nHost: {runtime.api.address}\r\nConnection: close\r\n"
@@ -235,6 +249,7 @@ async def test_a_client_that_wants_to_continue_is_told_so(runtime: Runtime) -> N
     assert received.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 202 Accepted\r\n")
 
 
+@pytest.mark.clause("RUNTIME-3")
 async def test_a_request_behind_one_that_waits_ends_the_connection(runtime: Runtime) -> None:
     request = f"GET {NEXT} HTTP/1.1\r\nHost: {runtime.api.address}\r\n\r\n"
 
