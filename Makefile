@@ -6,6 +6,8 @@ PORT ?= 3000
 STORE ?= redis
 REDIS_URL ?= embedded:valkey
 STATE_DIR ?=
+TARGET ?= local
+STACK ?= cloudpush-conformance
 ARGS ?=
 
 PYTHON ?= python3
@@ -30,13 +32,15 @@ unexport VIRTUAL_ENV
 
 .PHONY: help
 help: ## List the verbs and variables
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@printf '  %-15s %s\n' \
 		'PORT=3000' 'where make dev listens' \
 		'STORE=redis' 'or dynamodb: the store of make dev' \
 		'REDIS_URL=' 'a Redis of yours instead of the embedded Valkey' \
 		'STATE_DIR=' 'a folder in which make dev keeps its state; without one it starts empty' \
+		'TARGET=local' 'or aws: what make conformance tests' \
+		'STACK=' 'the stack of make conformance-deploy, cloudpush-conformance if none is given' \
 		'ARGS=' 'options for the program that dev, test, bench, build or deploy runs' \
 		'PYTHON=python3' 'which Python makes the environment'
 
@@ -54,6 +58,20 @@ test: $(ALL) ## Run the tests, but for those of the build
 .PHONY: sdks
 sdks: ## Fetch the AWS SDKs for JavaScript, which tests of the local gateway call it with
 	npm ci --prefix tests/sdks --ignore-scripts --no-audit --no-fund --loglevel=error
+
+.PHONY: conformance
+conformance: $(ALL) ## Hold the local gateway to its clauses; TARGET=aws a deployed stage
+	CONFORMANCE_TARGET=$(TARGET) CONFORMANCE_STACK=$(STACK) \
+		$(BIN)/python -m pytest -n 2 tests/conformance $(ARGS)
+
+.PHONY: conformance-deploy
+conformance-deploy: $(UV) ## Deploy the stack of TARGET=aws to your account, as STACK
+	$(SAM) deploy --template-file tests/conformance/stack/template.yaml --stack-name $(STACK) \
+		--resolve-s3 --capabilities CAPABILITY_IAM --no-confirm-changeset $(ARGS)
+
+.PHONY: matrix
+matrix: $(ALL) ## Write docs/reference/support-matrix.md from the clauses and the tests
+	$(BIN)/python -m tests.conformance.matrix
 
 CHECKS := check-lint check-format check-types check-imports check-spelling check-template check-docs
 
@@ -77,7 +95,7 @@ check-spelling: $(ALL)
 	$(BIN)/codespell
 
 check-template: $(ALL)
-	$(BIN)/cfn-lint template.yaml
+	$(BIN)/cfn-lint template.yaml tests/conformance/stack/template.yaml
 
 check-docs: $(ALL)
 	$(BIN)/mkdocs --quiet build --strict

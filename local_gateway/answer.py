@@ -1,6 +1,6 @@
 """An HTTP answer as API Gateway gives it, to a refused handshake and to a management call.
 
-The head is the one captured in gateway-spec 1.9. SDKs take the class of an error from
+An error has the head of ENDPOINT-10. SDKs take the class of an error from
 `x-amzn-ErrorType`, not from the body.
 """
 
@@ -40,13 +40,14 @@ NO_CONTENT = Answer(204)
 BAD_REQUEST = error(400, "BadRequestException", "Bad Request")
 UNAUTHORIZED = error(401, "UnauthorizedException", "Unauthorized")
 FORBIDDEN = error(403, "ForbiddenException", "Forbidden")
-"""Also for a host or stage that does not exist (gateway-spec 1.7)."""
+"""Also for a stage that does not exist (ENDPOINT-7, ENDPOINT-8)."""
 GONE = Answer(410, "GoneException")
-"""Without a body, as has been observed (13.3)."""
+"""Without a body (MANAGE-9)."""
 PAYLOAD_TOO_LARGE = error(413, "PayloadTooLargeException", "Payload Too Large")
 UNSUPPORTED_MEDIA_TYPE = error(415, "BadRequestException", "Unsupported Media Type")
+URI_TOO_LONG = error(414, "RequestTooLongException", "Request-URI Too Long")
 UPGRADE_REQUIRED = error(426, "UpgradeRequiredException", "Upgrade Required")
-"""To a plain request for a stage's own URL (1.8)."""
+"""To a plain request for a stage's own URL (ENDPOINT-9)."""
 TOO_MANY_REQUESTS = error(429, "TooManyRequestsException", "Too Many Requests")
 LIMIT_EXCEEDED = error(429, "LimitExceededException", "Too Many Requests")
 QUOTA_EXCEEDED = error(429, "LimitExceededException", "Limit Exceeded")
@@ -59,20 +60,22 @@ NETWORK_ERROR = error(
 GATEWAY_TIMEOUT = error(504, "InternalServerErrorException", "Endpoint request timed out")
 
 
-def write_headers(answer: Answer, gateway_id: str) -> list[tuple[bytes, bytes]]:
+def write_headers(
+    answer: Answer, gateway_id: str, *, connection: bytes = b"keep-alive"
+) -> list[tuple[bytes, bytes]]:
     """Return the head of an answer; `gateway_id` is the request's id as API Gateway's ids are."""
-    headers = [
-        (b"Date", clock.http_date(clock.now_ms() // 1000)),
-        (b"x-amzn-RequestId", ids.new_request_id().encode()),
-        (b"x-amz-apigw-id", gateway_id.encode()),
-    ]
+    headers = [(b"Date", clock.http_date(clock.now_ms() // 1000))]
+    if answer.body:
+        headers.append((b"Content-Type", b"application/json"))
     if answer.status != NO_CONTENT.status:
         # RFC 9110, 8.6: a 204 has no Content-Length.
         headers.append((b"Content-Length", b"%d" % len(answer.body)))
-    if answer.body:
-        headers.append((b"Content-Type", b"application/json"))
+    if answer.status == UPGRADE_REQUIRED.status:
+        headers.append((b"Upgrade", b"websocket"))  # RFC 9110, 15.5.22
+    headers += [(b"Connection", connection), (b"x-amzn-RequestId", ids.new_request_id().encode())]
     if answer.error_type is not None:
         headers.append((b"x-amzn-ErrorType", answer.error_type.encode()))
+    headers.append((b"x-amz-apigw-id", gateway_id.encode()))
     return headers
 
 
@@ -91,8 +94,8 @@ async def respond(send: Send, answer: Answer, gateway_id: str) -> None:
 
 
 async def refuse(send: Send, answer: Answer, gateway_id: str) -> None:
-    """Answer a WebSocket handshake that is not accepted."""
-    headers = write_headers(answer, gateway_id)
+    """Answer a WebSocket handshake that is not accepted, which ends its connection."""
+    headers = write_headers(answer, gateway_id, connection=b"close")
     start = {"type": "websocket.http.response.start", "status": answer.status, "headers": headers}
     await send(start)
     await send({"type": "websocket.http.response.body", "body": answer.body})

@@ -226,6 +226,8 @@ class Stage:
     """`DefaultRouteSettings`."""
     route_throttles: Mapping[str, Throttle] = field(default_factory=_empty)
     """`RouteSettings` by route key; what one leaves open is the stage's."""
+    missing_routes: tuple[str, ...] = ()
+    """Keys of the routes that its deployment doesn't depend on, so that AWS may lack them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from local_gateway import answer, clock, limits
 from local_gateway.addressing import (
     Address,
     Addressing,
@@ -21,12 +22,16 @@ from local_gateway.addressing import (
     OwnPage,
     Socket,
 )
+from local_gateway.assumptions import DEFAULTS
+from local_gateway.ids import GatewayIds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from local_gateway.answer import Answer
     from local_gateway.api import Application, HttpApi, Stage, WebSocketApi
     from local_gateway.asgi import Receive, Scope, Send
+    from local_gateway.assumptions import Assumptions
 
     Headers = Iterable[tuple[bytes, bytes]]
 
@@ -87,9 +92,14 @@ class App:
         http: HttpFront,
         invoke: Front,
         own: Front,
+        assumptions: Assumptions = DEFAULTS,
         allow_remote: bool = False,
     ) -> None:
         """Take the parts; `allow_remote` lifts the check of the Host header."""
+        self._ids = GatewayIds("")
+        self._to_plain_request = (
+            answer.UPGRADE_REQUIRED if assumptions.plain_request == "426" else answer.FORBIDDEN
+        )
         self._addressing = Addressing(application)
         self._sockets = sockets
         self._management = management
@@ -105,7 +115,7 @@ class App:
         address = self._addressing.resolve_at(_host(scope["headers"]), raw_path)
         if address is None:
             if not self._allow_remote and not is_for_this_machine(scope["headers"]):
-                await _refuse(send, 403, b"Forbidden", is_websocket=is_websocket)
+                await self._refuse(send, answer.FORBIDDEN, is_websocket=is_websocket)
                 return
             address = self._addressing.resolve(raw_path)
         if is_websocket:
@@ -116,16 +126,18 @@ class App:
     async def _serve_websocket(
         self, address: Address, scope: Scope, receive: Receive, send: Send
     ) -> None:
-        if isinstance(address, Socket):
-            await self._sockets(address.api, address.stage, scope, receive, send)
+        if not isinstance(address, Socket):
+            await self._refuse(send, answer.FORBIDDEN, is_websocket=True)
+        elif len(scope["raw_path"]) + len(scope["query_string"]) >= limits.URL_LENGTH:
+            await self._refuse(send, answer.URI_TOO_LONG, is_websocket=True)
         else:
-            await _refuse(send, 403, b"Forbidden", is_websocket=True)
+            await self._sockets(address.api, address.stage, scope, receive, send)
 
     async def _serve_http(
         self, address: Address, scope: Scope, receive: Receive, send: Send
     ) -> None:
         if isinstance(address, Management | Invoke | OwnPage) and is_cross_site(scope["headers"]):
-            await _refuse(send, 403, b"Forbidden")
+            await self._refuse(send, answer.FORBIDDEN)
             return
         match address:
             case Management():
@@ -139,9 +151,14 @@ class App:
             case OwnPage():
                 await self._own(scope, receive, send)
             case Socket():
-                await _refuse(send, 426, b"Upgrade Required", headers=[(b"upgrade", b"websocket")])
+                await self._refuse(send, self._to_plain_request)
             case Nowhere():
-                await _refuse(send, 403, b"Forbidden")
+                await self._refuse(send, answer.FORBIDDEN)
+
+    async def _refuse(self, send: Send, refusal: Answer, *, is_websocket: bool = False) -> None:
+        """Answer a request, or a handshake, that no part gets to see."""
+        respond = answer.refuse if is_websocket else answer.respond
+        await respond(send, refusal, self._ids.new_request_id(clock.now_ms()))
 
 
 def is_for_this_machine(headers: Headers) -> bool:
@@ -169,28 +186,3 @@ def _bare(host: bytes) -> str:
     """Return a host without its port, in lower case."""
     text = host.decode("latin-1").lower()
     return text if text.endswith("]") else text.rpartition(":")[0] or text
-
-
-async def _refuse(
-    send: Send,
-    status: int,
-    text: bytes,
-    *,
-    headers: list[tuple[bytes, bytes]] | None = None,
-    is_websocket: bool = False,
-) -> None:
-    """Answer with AWS's JSON shape, also to a handshake."""
-    kind = "websocket.http.response" if is_websocket else "http.response"
-    body = b'{"message":"' + text + b'"}'
-    await send(
-        {
-            "type": f"{kind}.start",
-            "status": status,
-            "headers": [
-                (b"content-type", b"application/json"),
-                (b"content-length", str(len(body)).encode()),
-                *(headers or []),
-            ],
-        }
-    )
-    await send({"type": f"{kind}.body", "body": body})

@@ -1,6 +1,6 @@
 """One accepted connection: it listens to its wire, and does what the table of states says.
 
-Its messages are processed concurrently (gateway-spec 12), up to a number that is generous.
+Its messages are processed concurrently (ORDER-1), up to a number that is generous.
 """
 
 from __future__ import annotations
@@ -14,7 +14,12 @@ from local_gateway import clock, limits
 from local_gateway import why as reasons
 from local_gateway.calls import DisconnectCall, MessageCall
 from local_gateway.event import Request
-from local_gateway.integration import IntegrationError, IntegrationTimeout, write_error_frame
+from local_gateway.integration import (
+    IntegrationError,
+    IntegrationTimeout,
+    is_success,
+    write_error_frame,
+)
 from local_gateway.lifecycle import NO_STATUS, TABLE, Closing, Effect, Input, State
 from local_gateway.routing import NO_ROUTE
 
@@ -117,6 +122,19 @@ class Connection:
     def _place(self) -> str:
         return f"stage {self.deployment.stage}"
 
+    # What the wire asks
+
+    @property
+    def frame_bytes(self) -> int:
+        """Into how large frames a longer message is cut (LIMIT-5)."""
+        is_cut = self._front.assumptions.large_message == "fragments"
+        return limits.FRAME_BYTES if is_cut else limits.MESSAGE_BYTES
+
+    @property
+    def counts_pings(self) -> bool:
+        """Whether a ping keeps the connection from idling (LIMIT-8)."""
+        return self._front.assumptions.ping == "activity"
+
     # What the wire says
 
     def on_open(self, wire: Wire) -> None:
@@ -129,7 +147,7 @@ class Connection:
         self._apply(Input.TEXT, text=text)
 
     def on_binary(self) -> None:
-        """Reject binary messages (gateway-spec 11.4)."""
+        """Reject binary messages (LIMIT-13)."""
         self._apply(Input.BINARY)
 
     def on_close(self, code: int, reason: str) -> None:
@@ -226,7 +244,9 @@ class Connection:
 
     def on_timeout(self, call: MessageCall) -> None:
         """Tell the client that a call takes too long; its answer will go nowhere."""
-        self.tell(IntegrationTimeout.message, call.request.request_id)
+        is_named = self._front.assumptions.timeout_frame == "endpoint-request-timed-out"
+        error = IntegrationTimeout if is_named else IntegrationError
+        self.tell(error.message, call.request.request_id)
         route = call.route
         problem = f"no answer in {route.target.timeout_ms} ms"
         self._front.why.say(reasons.INTEGRATION_TIMEOUT, f"route {route.key}", problem=problem)
@@ -248,11 +268,17 @@ class Connection:
             self._wire.release()
 
     def _reply(self, route: CompiledRoute, response: ProxyResponse, request_id: str) -> None:
-        """Send the body if the route has a route response, whatever the status (16)."""
+        """Send the body if the route has a route response, whatever the status (REPLY-8)."""
         if not response.body:
+            sends_empty = self._front.assumptions.empty_reply == "frame"
+            if sends_empty and response.body is not None and route.is_two_way:
+                self._wire.write_text(b"")
             return
         if not route.is_two_way:
             self._front.why.say(reasons.ONE_WAY_BODY, f"route {route.key}")
+            return
+        if self._front.replaces_error_replies and not is_success(response.status):
+            self.tell(IntegrationError.message, request_id)
             return
         data = response.body.encode()
         if len(data) > limits.MESSAGE_BYTES:
@@ -262,7 +288,7 @@ class Connection:
         self._wire.write_text(data)
 
     def tell(self, message: str, request_id: str) -> None:
-        """Send the client an error frame; the connection stays as it is (gateway-spec 7)."""
+        """Send the client an error frame; the connection stays as it is (FRAME-8)."""
         self._wire.write_text(write_error_frame(message, self.connection_id, request_id))
 
     def _disconnect(self, closing: Closing) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeAlias
 
 from local_gateway.api import CustomIntegration, LambdaProxy
+from local_gateway.assumptions import DEFAULTS
 from local_gateway.event import Events
 from local_gateway.ids import GatewayIds
 from local_gateway.integrations.lambda_proxy import LambdaProxyTarget
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from local_gateway.api import Identity, Route, Stage, WebSocketApi
+    from local_gateway.assumptions import Assumptions
     from local_gateway.authorization.access import Access
     from local_gateway.calls import TimedCall
     from local_gateway.deadlines import Alarm, Deadlines
@@ -71,12 +73,15 @@ class Deployment:
         functions: FunctionRunner,
         http_client: Callable[[], HttpClient],
         timeouts: Timeouts,
+        assumptions: Assumptions = DEFAULTS,
     ) -> None:
         """Compile; raises TemplateError if the route selection expression isn't understood."""
         self.api_id = api.api_id
         self.stage = stage.name
         self.ids = GatewayIds(api.api_id)
-        self.events = Events(api, stage, identity)
+        self.events = Events(
+            api, stage, identity, takes_first=assumptions.repeated_query == "first"
+        )
         targets = {
             key: compile_target(route, stage, functions, http_client)
             if access.lets_serve(api, stage, route)

@@ -14,6 +14,7 @@ from local_gateway import clock, limits, own_resources, redirect
 from local_gateway import why as reasons
 from local_gateway.api import Application, Identity
 from local_gateway.app import App, is_cross_site, is_for_this_machine
+from local_gateway.assumptions import DEFAULTS, Assumptions
 from local_gateway.authorization.access import Access
 from local_gateway.banner import write_banner
 from local_gateway.browsers import BLOCKED_BY_BROWSERS
@@ -90,6 +91,8 @@ class Options:
     """Whether calls of AWS SDKs are kept on this machine."""
     virtual_clock: bool = False
     """Time moves only when it is told to."""
+    assumptions: Assumptions = DEFAULTS
+    """`--assume`."""
 
 
 class Emulator:
@@ -145,6 +148,7 @@ class Emulator:
         application = self._load()
         self._interpreters = find_interpreters(application, options.pythons)
         check_handlers(application, self._interpreters)
+        self._explain_deployments(application)
         provisioning = asyncio.create_task(self._services.provision(application))
         try:
             await self._serve(application, provisioning)
@@ -173,6 +177,15 @@ class Emulator:
             env_vars=options.environment,
             imports=options.imports,
         )
+
+    def _explain_deployments(self, application: Application) -> None:
+        for api in application.websocket_apis.values():
+            for stage in api.stages.values():
+                if stage.missing_routes:
+                    routes = ", ".join(stage.missing_routes)
+                    self._why.say(
+                        reasons.DEPLOYMENT_MISSES_ROUTE, f"stage {stage.name}", routes=routes
+                    )
 
     async def _serve(self, application: Application, provisioning: asyncio.Task[None]) -> None:
         options = self._options
@@ -204,10 +217,16 @@ class Emulator:
             connect_rate=TokenBucket(options.connect_rate) if options.connect_rate else None,
             account_rate=account_rate,
             access=access,
+            assumptions=options.assumptions,
             why=self._why,
         )
         management = ManagementApi(
-            application, registry, account_rate=account_rate, access=access, why=self._why
+            application,
+            registry,
+            account_rate=account_rate,
+            access=access,
+            assumptions=options.assumptions,
+            why=self._why,
         )
         http = HttpApiFront(application, functions)
         invoke = InvokeApi(application, functions)
@@ -231,6 +250,7 @@ class Emulator:
                 own_resources.recycling(functions, application),
                 own_resources.why_lines(self._why),
             ),
+            assumptions=options.assumptions,
             allow_remote=options.allow_remote,
         )
         server = Server(

@@ -87,10 +87,22 @@ class Request(NamedTuple):
 class Events:
     """Writes the events of one stage of one API."""
 
-    __slots__ = ("_api_id", "_domain_name", "_host", "_stage", "_stage_variables")
+    __slots__ = ("_api_id", "_domain_name", "_host", "_query_value", "_stage", "_stage_variables")
 
-    def __init__(self, api: WebSocketApi, stage: Stage, identity: Identity) -> None:
-        """Write the pieces that are the same in all events."""
+    def __init__(
+        self,
+        api: WebSocketApi,
+        stage: Stage,
+        identity: Identity,
+        *,
+        takes_first: bool = False,
+    ) -> None:
+        """Write the pieces that are the same in all events.
+
+        `takes_first` puts the first value of a repeated query parameter into the map of single
+        values instead of the last (EVENT-12).
+        """
+        self._query_value = 0 if takes_first else -1
         variables = dict(stage.variables)
         self._host = api.domain_name(identity)
         self._stage = b'"stage":' + orjson.dumps(stage.name)
@@ -105,7 +117,7 @@ class Events:
             (
                 b"{",
                 _pairs(_maps("headers", "multiValueHeaders", self._headers(handshake, request))),
-                _query(handshake.query_string),
+                _query(handshake.query_string, self._query_value),
                 self._stage_variables,
                 b'"requestContext":{"routeKey":"$connect",',
                 caller.authorizer,
@@ -125,7 +137,7 @@ class Events:
                 b'{"type":"REQUEST",',
                 _pairs({"methodArn": method_arn}),
                 _pairs(_maps("headers", "multiValueHeaders", _sorted(headers))),
-                _query(handshake.query_string) or _NO_QUERY,
+                _query(handshake.query_string, self._query_value) or _NO_QUERY,
                 self._stage_variables or b'"stageVariables":{},',
                 b'"requestContext":{"routeKey":"$connect","eventType":"CONNECT",',
                 self._context(caller, request),
@@ -249,12 +261,12 @@ def request_time(second: int) -> bytes:
     return f"{at:%d}/{_MONTHS[at.month - 1]}/{at:%Y:%H:%M:%S} +0000".encode()
 
 
-def _query(query_string: bytes) -> bytes:
-    """Write the two query maps, or nothing if there is no query (gateway-spec 4.1)."""
+def _query(query_string: bytes, which: int) -> bytes:
+    """Write the two query maps, or nothing if there is no query (EVENT-9, EVENT-11)."""
     values = _parse_query(query_string) if query_string else {}
     if not values:
         return b""
-    return _pairs(_maps("queryStringParameters", "multiValueQueryStringParameters", values))
+    return _pairs(_maps("queryStringParameters", "multiValueQueryStringParameters", values, which))
 
 
 def _parse_query(query_string: bytes) -> dict[str, list[str]]:
@@ -264,9 +276,11 @@ def _parse_query(query_string: bytes) -> dict[str, list[str]]:
     return values
 
 
-def _maps(single: str, multi: str, values: Mapping[str, list[str]]) -> dict[str, object]:
-    """Return two maps: of each name's last value (gateway-spec 16), and of all its values."""
-    return {single: {name: of_name[-1] for name, of_name in values.items()}, multi: values}
+def _maps(
+    single: str, multi: str, values: Mapping[str, list[str]], which: int = -1
+) -> dict[str, object]:
+    """Return two maps: of one of each name's values, and of all of them."""
+    return {single: {name: of_name[which] for name, of_name in values.items()}, multi: values}
 
 
 def _sorted(headers: Mapping[str, list[str]]) -> dict[str, list[str]]:

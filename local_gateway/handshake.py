@@ -1,21 +1,24 @@
 """What `$connect` decides: whether a handshake is accepted, and with which subprotocol.
 
-Of the function's answer only the status and `Sec-WebSocket-Protocol` reach the client (gateway-spec
-2 and 3). Nothing is negotiated here: a subprotocol is what the function returned, or none.
+Of the function's answer only the status and `Sec-WebSocket-Protocol` reach the client (CONNECT-6).
+Nothing is negotiated here: a subprotocol is what the function returned, or none.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from http.client import responses
 from typing import TYPE_CHECKING
+
+import orjson
 
 from local_gateway import why as reasons
 from local_gateway.answer import Answer
 from local_gateway.integration import MalformedResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from local_gateway.integration import ProxyResponse
     from local_gateway.why import Why
@@ -39,10 +42,11 @@ class Refused:
     answer: Answer
 
 
-def decide(response: ProxyResponse) -> Accepted | Refused:
+def decide(response: ProxyResponse, *, says_why: bool = False) -> Accepted | Refused:
     """Decide by what `$connect` returned.
 
-    Any 2xx accepts; any other status is passed through, without the function's body.
+    Any 2xx accepts (CONNECT-4); any other status is passed through (CONNECT-5). The function's body
+    isn't (CONNECT-7); `says_why` puts the name of the status in its place.
 
     Raises:
         MalformedResponse: The status is informational, or the subprotocol is no header value.
@@ -50,7 +54,9 @@ def decide(response: ProxyResponse) -> Accepted | Refused:
     if response.status < _MIN_FINAL:
         raise MalformedResponse(f"statusCode {response.status} is not a final status")
     if response.status > _MAX_OK:
-        return Refused(Answer(response.status))
+        reason = responses.get(response.status, "")
+        body = orjson.dumps({"message": reason}) if says_why else b""
+        return Refused(Answer(response.status, body=body))
     return Accepted(_returned_subprotocol(response))
 
 
@@ -63,12 +69,16 @@ def _returned_subprotocol(response: ProxyResponse) -> str | None:
     return None
 
 
+def read_offer(headers: Iterable[tuple[bytes, bytes]]) -> list[str]:
+    """Return the subprotocols that a client offers."""
+    lines = [value.decode("latin-1") for name, value in headers if is_subprotocol(name)]
+    return [item.strip() for line in lines for item in line.split(",") if item.strip()]
+
+
 def explain_subprotocol(
-    why: Why, place: str, headers: Iterable[tuple[bytes, bytes]], subprotocol: str | None
+    why: Why, place: str, offered: Sequence[str], subprotocol: str | None
 ) -> None:
     """Say so if the client will not like the subprotocol that it gets."""
-    lines = [value.decode("latin-1") for name, value in headers if is_subprotocol(name)]
-    offered = [item.strip() for line in lines for item in line.split(",") if item.strip()]
     if subprotocol is None:
         if offered:
             why.say(reasons.SUBPROTOCOL_NOT_RETURNED, place, offered=", ".join(offered))

@@ -1,6 +1,6 @@
 """What a route calls, as the rest of the gateway sees it: a call that begins and is settled.
 
-What can go wrong, and what the client is told (gateway-spec 2, 7 and 16):
+What can go wrong, and what the client is told (CONNECT-8 to CONNECT-13, FRAME-3 to FRAME-6):
 
     IntegrationError           abstract; `answer` refuses a handshake, `message` goes into a frame
     ├── FunctionFailed         502 Internal server error: the function raised, crashed or timed out
@@ -50,6 +50,7 @@ Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | Non
 
 _NO_HEADERS: Mapping[str, Json] = MappingProxyType({})
 _MIN_STATUS, _MAX_STATUS = 100, 599
+_MIN_SUCCESS, _MAX_SUCCESS = 200, 299
 
 
 class FunctionRunner(Protocol):
@@ -257,7 +258,7 @@ def read_proxy_response(payload: bytes) -> ProxyResponse:
 
     Raises:
         MalformedResponse: It is no JSON object, `statusCode` is missing or no status, `body` is
-            not a string, or `headers` is not an object (gateway-spec 2 and 8).
+            not a string, or `headers` is not an object (CONNECT-9, REPLY-7).
     """
     try:
         response: Json = orjson.loads(payload)
@@ -279,8 +280,13 @@ def read_proxy_response(payload: bytes) -> ProxyResponse:
     return ProxyResponse(status, body, headers or _NO_HEADERS)
 
 
+def is_success(status: int) -> bool:
+    """Tell whether a status is a 2xx."""
+    return _MIN_SUCCESS <= status <= _MAX_SUCCESS
+
+
 def write_error_frame(message: str, connection_id: str, request_id: str) -> bytes:
-    """Write the frame that tells a client of an error, byte for byte (gateway-spec 7)."""
+    """Write the frame that tells a client of an error, byte for byte (FRAME-1)."""
     return (
         f'{{"message": "{message}", "connectionId":"{connection_id}", "requestId":"{request_id}"}}'
     ).encode()

@@ -11,6 +11,9 @@ FRAME_BYTES = 32_768
 MESSAGE_BYTES = 131_072
 """A whole message in either direction, and the body of a post (gateway-spec 11.1)."""
 
+URL_LENGTH = 4_096
+"""Characters of a URL's path and query (ENDPOINT-14)."""
+
 IDLE_TIMEOUT_SECONDS = 600.0
 """Without traffic in either direction a connection is closed after this (gateway-spec 11.3)."""
 

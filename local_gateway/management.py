@@ -1,7 +1,7 @@
 """`@connections`: how a function, or anybody, posts to a connection, looks at it and deletes it.
 
 `post_to_connection`, `get_connection` and `delete_connection` of boto3's `apigatewaymanagementapi`
-end here (gateway-spec 13). A post is written to the client's socket before it is answered, and
+end here (MANAGE). A post is written to the client's socket before it is answered, and
 nothing is awaited in between. A 200 means just that: handed to the socket.
 """
 
@@ -15,6 +15,7 @@ import orjson
 from local_gateway import answer, clock, limits
 from local_gateway import why as reasons
 from local_gateway.answer import Answer
+from local_gateway.assumptions import DEFAULTS
 from local_gateway.authorization.access import Access
 from local_gateway.authorization.errors import AuthorizationError
 from local_gateway.authorization.signature import SentRequest
@@ -26,9 +27,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from local_gateway.api import Application, Stage, WebSocketApi
+    from local_gateway.assumptions import Assumptions
     from local_gateway.limits import TokenBucket
     from local_gateway.registry import OpenConnection, Registry
     from local_gateway.server import Direct, Headers, Receive, Reply, Scope, Send
+
+
+_EMPTY = answer.error(400, "BadRequestException", "Data is empty")
+_NOT_TEXT = answer.error(400, "BadRequestException", "Data is not UTF-8")
 
 
 class ManagementApi:
@@ -41,6 +47,7 @@ class ManagementApi:
         *,
         account_rate: TokenBucket | None = None,
         access: Access | None = None,
+        assumptions: Assumptions = DEFAULTS,
         why: Why | None = None,
     ) -> None:
         """Take what is served.
@@ -50,10 +57,13 @@ class ManagementApi:
             registry: Where the open connections are.
             account_rate: Posts beyond it are refused with 429; None is unlimited.
             access: Whose signatures count; None lets every request pass.
+            assumptions: What is open, decided.
             why: Is told wherever AWS would surprise.
         """
         self._registry = registry
         self._account_rate = account_rate
+        self._sends_empty = assumptions.empty_post == "frame"
+        self._replaces = assumptions.non_utf8_post == "replaced"
         self._why = why or Why()
         access = Access(application, says=self._why) if access is None else access
         self._signatures = access.signatures
@@ -140,12 +150,17 @@ class ManagementApi:
             return found
         if self._account_rate is not None and not self._account_rate.take(clock.monotonic()):
             return answer.LIMIT_EXCEEDED
+        if not body and not self._sends_empty:
+            return _EMPTY
         if not body.isascii():
-            body = self._as_text(body, found)
+            text = self._as_text(body, found)
+            if text is None:
+                return _NOT_TEXT
+            body = text
         return answer.OK if found.post(body) else answer.LIMIT_EXCEEDED
 
     def get_connection(self, api: WebSocketApi, stage: Stage, connection_id: str) -> Answer:
-        """Describe a connection (gateway-spec 13.2)."""
+        """Describe a connection (MANAGE-4)."""
         found = self._find(api, stage, connection_id)
         if isinstance(found, Answer):
             return found
@@ -174,7 +189,7 @@ class ManagementApi:
         return None
 
     def _find(self, api: WebSocketApi, stage: Stage, connection_id: str) -> OpenConnection | Answer:
-        """Return the connection, or what to answer if there is none (gateway-spec 13.3)."""
+        """Return the connection, or what to answer if there is none (MANAGE-9, MANAGE-11)."""
         found = self._registry.find(api, stage, connection_id)
         if found is not None:
             return found
@@ -188,11 +203,13 @@ class ManagementApi:
             self._why.say(reasons.POST_TO_GONE, place, connection_id=connection_id, ago=gone_for)
         return answer.GONE
 
-    def _as_text(self, body: bytes, connection: OpenConnection) -> bytes:
-        """Return a body that is UTF-8: what isn't is replaced (gateway-spec 16)."""
+    def _as_text(self, body: bytes, connection: OpenConnection) -> bytes | None:
+        """Return a body that is UTF-8: what isn't is replaced, or None (MANAGE-17)."""
         try:
             body.decode()
         except UnicodeDecodeError:
+            if not self._replaces:
+                return None
             place = f"stage {connection.stage_name}"
             self._why.say(reasons.POST_NOT_UTF8, place, connection_id=connection.connection_id)
             return body.decode(errors="replace").encode()

@@ -13,8 +13,9 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from local_gateway import limits
+from local_gateway import assumptions, limits
 from local_gateway.api import Identity
+from local_gateway.assumptions import Assumptions, UnknownAssumption
 from local_gateway.authorization.signature import Credentials
 from local_gateway.emulator import Options
 from local_gateway.lambdas.interpreters import Interpreter, InterpreterUnfit, find_python
@@ -131,6 +132,13 @@ def parser() -> argparse.ArgumentParser:
         help="refuse, as AWS does, what is not signed as it has to be, and what API Gateway may "
         "not invoke",
     )
+    add(
+        "--assume",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="choose what nobody has published of AWS; a wrong one lists those that there are",
+    )
     add("--seed", type=int, metavar="N", help="draw the same ids at the same times again")
     add(
         "--virtual-clock",
@@ -180,6 +188,7 @@ def read_options(parsed: argparse.Namespace) -> Options:
         strict_auth=parsed.strict_auth,
         credentials=_credentials(),
         virtual_clock=parsed.virtual_clock,
+        assumptions=_assumptions(parsed.assume),
     )
 
 
@@ -190,6 +199,13 @@ def _credentials() -> tuple[Credentials, ...]:
     if not access_key or not secret_key:
         return ()
     return (Credentials(access_key, secret_key, token or None),)
+
+
+def _assumptions(pairs: Sequence[str]) -> Assumptions:
+    try:
+        return assumptions.read(pairs)
+    except UnknownAssumption as error:
+        raise WrongInput(f"--assume: {error}.") from error
 
 
 def _pairs(option: str, pairs: Sequence[str]) -> dict[str, str]:

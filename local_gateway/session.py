@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from local_gateway import clock, ids, limits
 from local_gateway import why as reasons
 from local_gateway.answer import TOO_MANY_REQUESTS, refuse
+from local_gateway.assumptions import DEFAULTS
 from local_gateway.authorization.access import Access
 from local_gateway.authorization.errors import AuthorizationError
 from local_gateway.authorization.gate import Admission
@@ -22,7 +23,7 @@ from local_gateway.connection import Connection
 from local_gateway.deadlines import Alarm, Deadlines, Wheel
 from local_gateway.deployment import Deployment
 from local_gateway.event import Caller, Handshake, Request, write_identity
-from local_gateway.handshake import Accepted, Refused, decide, explain_subprotocol
+from local_gateway.handshake import Accepted, Refused, decide, explain_subprotocol, read_offer
 from local_gateway.integration import IntegrationError, NotInvocable
 from local_gateway.routing import CONNECT
 from local_gateway.upgrade import UPGRADE
@@ -30,6 +31,7 @@ from local_gateway.why import Why
 
 if TYPE_CHECKING:
     from local_gateway import api as model
+    from local_gateway.assumptions import Assumptions
     from local_gateway.calls import TimedCall
     from local_gateway.integration import Call, FunctionRunner, ProxyResponse, Target
     from local_gateway.integrations.http_client import HttpClient
@@ -63,6 +65,7 @@ class WebSocketFront:
         connect_rate: TokenBucket | None = None,
         account_rate: TokenBucket | None = None,
         access: Access | None = None,
+        assumptions: Assumptions = DEFAULTS,
         why: Why | None = None,
     ) -> None:
         """Compile the APIs.
@@ -79,6 +82,7 @@ class WebSocketFront:
                 management API shares the quota, so it gets the same bucket.
             access: Who may connect; the management API gets the same. None asks for nothing that
                 the template doesn't ask for.
+            assumptions: What is open, decided.
             why: Is told wherever AWS would surprise.
 
         Raises:
@@ -89,7 +93,9 @@ class WebSocketFront:
         self.idle_timeout_seconds = idle_timeout_seconds
         self.max_duration_seconds = max_duration_seconds
         self.account_rate = account_rate
+        self.assumptions = assumptions
         self.why = why or Why()
+        self.replaces_error_replies = assumptions.error_reply == "internal-server-error"
         self._connect_rate = connect_rate
         shortest = min(idle_timeout_seconds, max_duration_seconds)
         self.wheel = Wheel["Connection"](min(slot_seconds, shortest / _SLOTS_PER_TIMEOUT))
@@ -108,6 +114,7 @@ class WebSocketFront:
                 functions=functions,
                 http_client=self._get_http_client,
                 timeouts=self._timeouts_after,
+                assumptions=assumptions,
             )
             for api in application.websocket_apis.values()
             for stage in api.stages.values()
@@ -134,7 +141,7 @@ class WebSocketFront:
             ids.new_trace_id(now_ms),
         )
         request = Request(deployment.ids.new_request_id(now_ms), now_ms)
-        # The id is there before anything is asked, and stays the same (gateway-spec 2).
+        # The id is there before anything is asked, and stays the same (CONNECT-19).
         connection_id = deployment.ids.new_connection_id(now_ms)
         identity = write_identity(handshake.source_ip, handshake.header("user-agent"))
         caller = Caller(connection_id, now_ms, identity)
@@ -144,12 +151,10 @@ class WebSocketFront:
             if isinstance(verdict, Refused):
                 await refuse(send, verdict.answer, request.request_id)
                 return
-            explain_subprotocol(
-                self.why, f"stage {stage.name}", handshake.headers, verdict.subprotocol
-            )
+            subprotocol = self._check_subprotocol(stage.name, handshake, verdict.subprotocol)
             # A client may have left while `$connect` ran. The function has taken the connection as
             # established, so it is, and lost at once: `$disconnect` is invoked.
-            upgrade.accept(Connection(self, deployment, caller), verdict.subprotocol)
+            upgrade.accept(Connection(self, deployment, caller), subprotocol)
         finally:
             self.registry.release(connection_id)
 
@@ -187,7 +192,9 @@ class WebSocketFront:
         call = ConnectCall(self, deployment, handshake, admission.on_connect, request)
         self.begin(target, call)
         try:
-            return decide(await self._wait(call, target.timeout_ms)), admission.afterwards
+            says_why = self.assumptions.refused_body == "message"
+            response = await self._wait(call, target.timeout_ms)
+            return decide(response, says_why=says_why), admission.afterwards
         except IntegrationError as error:
             self.why.say(
                 reasons.CONNECT_FAILED,
@@ -196,6 +203,14 @@ class WebSocketFront:
                 problem=error,
             )
             return Refused(error.answer), caller
+
+    def _check_subprotocol(
+        self, stage: str, handshake: Handshake, subprotocol: str | None
+    ) -> str | None:
+        offered = read_offer(handshake.headers)
+        explain_subprotocol(self.why, f"stage {stage}", offered, subprotocol)
+        is_dropped = self.assumptions.unoffered_subprotocol == "dropped"
+        return None if is_dropped and subprotocol not in offered else subprotocol
 
     def _may_connect(self, deployment: Deployment) -> bool:
         now = clock.monotonic()

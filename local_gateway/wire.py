@@ -35,11 +35,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 FRAME_TOO_LONG = f"Max frame length of {FRAME_BYTES} has been exceeded."
-"""The reason that goes with 1009 when one frame is too large (gateway-spec 11.2)."""
+"""The reason that goes with 1009 when one frame is too large (LIMIT-2)."""
 
 _FIN = _MASKED = 0x80
 _MASKED_HEAD = 6
-_SHORT, _MEDIUM = 126, 0x10000
+_SHORT, _LONG, _MEDIUM = 126, 127, 0x10000
 _INVALID_DATA = 1007
 _TEXT, _CONTINUATION = Opcode.TEXT, Opcode.CONT
 _CLOSE_FRAME = Opcode.CLOSE
@@ -48,6 +48,16 @@ _CLOSE, _PONG = _FIN | Opcode.CLOSE, _FIN | Opcode.PONG
 
 class Listener(Protocol):
     """Who is told what happens on a wire. After `on_lost` nothing more is said."""
+
+    @property
+    def frame_bytes(self) -> int:
+        """Into how large frames a longer message is cut."""
+        ...
+
+    @property
+    def counts_pings(self) -> bool:
+        """Whether a ping keeps the connection from idling."""
+        ...
 
     def on_open(self, wire: Wire) -> None:
         """Take the wire; called first, before anything that arrives on it."""
@@ -129,17 +139,21 @@ class Wire(asyncio.Protocol):
         return self._transport.get_write_buffer_size()
 
     def write_text(self, data: bytes) -> None:
-        """Send UTF-8 text as one message, in frames of at most 32 KB; after a close, nothing."""
+        """Send UTF-8 text as one message; after a close, nothing.
+
+        What is longer than `FRAME_BYTES` goes in frames of the size that the listener says.
+        """
         if self._is_closing:
             return
         self.active_at = clock.monotonic()
         if len(data) <= FRAME_BYTES:
             self._write(_FIN | _TEXT, data)
             return
+        size = self._listener.frame_bytes
         pieces: list[bytes] = []
-        for start in range(0, len(data), FRAME_BYTES):
-            piece = data[start : start + FRAME_BYTES]
-            is_last = start + FRAME_BYTES >= len(data)
+        for start in range(0, len(data), size):
+            piece = data[start : start + size]
+            is_last = start + size >= len(data)
             opcode = _CONTINUATION if start else _TEXT
             pieces += (_head(opcode | _FIN if is_last else opcode, len(piece)), piece)
         self._transport.write(b"".join(pieces))
@@ -178,7 +192,7 @@ class Wire(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take bytes, and tell the listener of each whole message in them."""
-        self.active_at = clock.monotonic()
+        active_at, self.active_at = self.active_at, clock.monotonic()
         if self._is_deaf:
             return
         # Nearly all that ever comes is one short text frame, whole, and in the end a close frame:
@@ -190,7 +204,8 @@ class Wire(asyncio.Protocol):
                 return
             if data[0] == _CLOSE and self._take_close(data):
                 return
-        self._parse(data)
+        if self._parse(data) and not self._listener.counts_pings:
+            self.active_at = active_at
 
     def _is_between_messages(self) -> bool:
         """Tell whether the parser waits for the first byte of a message, as far as we know.
@@ -211,7 +226,8 @@ class Wire(asyncio.Protocol):
         self._end(payload, close)
         return True
 
-    def _parse(self, data: bytes) -> None:
+    def _parse(self, data: bytes) -> bool:
+        """Handle the frames in some bytes, and tell whether they were pings and nothing else."""
         frames = self._frames
         if frames is None:
             limits = (MESSAGE_BYTES, FRAME_BYTES)
@@ -219,7 +235,9 @@ class Wire(asyncio.Protocol):
         frames.receive_data(data)
         frames.data_to_send()  # what it would answer: this class does, message by message
         self._unparsed += len(data)
-        for frame in cast("list[Frame]", frames.events_received()):
+        events = cast("list[Frame]", frames.events_received())
+        is_ping = bool(events) and all(frame.opcode is Opcode.PING for frame in events)
+        for frame in events:
             length = len(frame.data)
             self._unparsed -= _MASKED_HEAD + length + (0 if length < _SHORT else 2)
             if frame.opcode is _TEXT and frame.fin:
@@ -230,11 +248,12 @@ class Wire(asyncio.Protocol):
             else:
                 self._receive(frame)
             if self._is_deaf:
-                return
+                return False
         if frames.parser_exc is not None:
             # Every error of the parser has one but the end of the stream, which it isn't told of.
             assert frames.close_sent is not None, "the parser failed silently"  # noqa: S101 — can't happen
             self._refuse(frames.parser_exc, frames.close_sent)
+        return is_ping
 
     def eof_received(self) -> None:
         """Let the transport close itself; without a close frame this is abnormal (1006)."""
@@ -349,4 +368,4 @@ def _head(first: int, length: int) -> bytes:
         return bytes((first, length))
     if length < _MEDIUM:
         return pack("!BBH", first, _SHORT, length)
-    raise AssertionError("no frame is larger than 32 KB")
+    return pack("!BBQ", first, _LONG, length)

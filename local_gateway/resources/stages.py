@@ -19,6 +19,7 @@ _KIND: Final = "AWS::ApiGatewayV2::Stage"
 _BURST, _RATE = "ThrottlingBurstLimit", "ThrottlingRateLimit"
 _THROTTLES: Final = (_BURST, _RATE)
 _MAX_BURST: Final = 2**31 - 1
+_HEALTH_CHECKS: Final = ("ping", "sping")
 
 
 def read(api: str, declarations: Declarations, *, is_http: bool) -> dict[str, Stage]:
@@ -54,6 +55,10 @@ def _name(properties: Properties, *, is_http: bool) -> str:
     if not (_NAME.fullmatch(name) or (is_http and name == "$default")):
         allowed = "up to 128 letters, digits, - and _" + (", or $default" if is_http else "")
         raise properties.error("StageName", f"is {name!r}", allowed=allowed)
+    if name in _HEALTH_CHECKS and not is_http:
+        raise properties.error(
+            "StageName", f"is {name!r}, a path of API Gateway's own health checks (ENDPOINT-5)"
+        )
     return name
 
 

@@ -9,6 +9,7 @@ from local_gateway.api import Route, WebSocketApi
 from local_gateway.resources import (
     api_keys,
     authorizers,
+    deployments,
     integrations,
     models,
     route_parameters,
@@ -43,6 +44,7 @@ def read(declarations: Declarations) -> dict[str, WebSocketApi]:
 
 
 def _read_api(logical_id: str, properties: Properties, declarations: Declarations) -> WebSocketApi:
+    _check_api(properties)
     found_stages = stages.read(logical_id, declarations, is_http=False)
     found_routes = _read_routes(logical_id, found_stages, declarations)
     stages.check_route_throttles(logical_id, found_stages, found_routes, declarations)
@@ -52,11 +54,25 @@ def _read_api(logical_id: str, properties: Properties, declarations: Declaration
         name=properties.text("Name"),
         route_selection_expression=properties.text("RouteSelectionExpression"),
         routes=MappingProxyType(found_routes),
-        stages=MappingProxyType(found_stages),
+        stages=MappingProxyType(
+            deployments.with_missing_routes(logical_id, found_stages, declarations)
+        ),
         api_key_selection=properties.choice(
             "ApiKeySelectionExpression", api_keys.SELECTIONS, api_keys.SELECTIONS[0]
         ),
     )
+
+
+def _check_api(properties: Properties) -> None:
+    for name in ("Body", "BodyS3Location"):
+        if properties.has(name):
+            raise properties.error(name, "is given, which makes HTTP APIs only (TEMPLATE-10)")
+    if properties.boolean("DisableExecuteApiEndpoint"):
+        raise properties.unsupported(
+            "DisableExecuteApiEndpoint",
+            "is true, which leaves only a custom domain (DEPLOY-5)",
+            allowed="false",
+        )
 
 
 def _read_routes(
@@ -136,7 +152,7 @@ def _is_api_key_required(properties: Properties, key: str) -> bool:
 
 
 def _two_way_routes(api: str, declarations: Declarations) -> set[str]:
-    """Return the routes with a route response, which alone makes them two-way (gateway-spec 8)."""
+    """Return the routes with a route response, which alone makes them two-way (REPLY-3)."""
     two_way: set[str] = set()
     for _, properties in declarations.of_type("AWS::ApiGatewayV2::RouteResponse"):
         if properties.text("ApiId") != declarations.id(api):

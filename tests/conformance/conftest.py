@@ -1,13 +1,19 @@
-"""A real server on a free port, on the event loop that the emulator runs on."""
+"""What the tests run against, and the rule that each proves one clause."""
 
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import uvloop
 
+from local_gateway import clauses
+from local_gateway.api import Identity
+from local_gateway.template import load
+from tests.conformance import proofs, target
+from tests.conformance.target import Stage, Target
 from tests.fakes.gateway import Gateway
 from tests.unit.local_gateway.lambdas.conftest import (  # noqa: F401 — fixtures
     start_host,
@@ -16,17 +22,58 @@ from tests.unit.local_gateway.lambdas.conftest import (  # noqa: F401 — fixtur
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+
+    from local_gateway.api import Application
 
     StartGateway = Callable[..., Awaitable[Gateway]]
+    StageOf = Callable[[str], Stage]
+    LoadTemplate = Callable[[str], Application]
+
+FOLDER = Path(__file__).parent
 
 
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], AbstractEventLoop]]:
     return {"uvloop": uvloop.new_event_loop}
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Hold the marks to the rule; against AWS, leave out what only the emulator can do."""
+    wrong = proofs.problems(proofs.read(), clauses.read())
+    if wrong and not hasattr(config, "workerinput"):  # a worker could only crash
+        raise pytest.UsageError(*wrong)
+    if target.is_on_aws():
+        left_out = [item for item in items if not _is_portable(item)]
+        items[:] = [item for item in items if _is_portable(item)]
+        config.hook.pytest_deselected(items=left_out)
+
+
+def _is_portable(item: pytest.Item) -> bool:
+    fixtures: list[str] = getattr(item, "fixturenames", [])
+    return FOLDER not in item.path.parents or proofs.IN_PROCESS.isdisjoint(fixtures)
+
+
+@pytest.fixture(scope="session")
+def conformance_target() -> Iterator[Target]:
+    """Start the stack, or find it on AWS."""
+    with target.target() as found:
+        yield found
+
+
+@pytest.fixture
+def stage_of(conformance_target: Target) -> StageOf:
+    return lambda name: Stage(conformance_target, name)
+
+
+@pytest.fixture
+def main(stage_of: StageOf) -> Stage:
+    """Return the stage that has every kind of route."""
+    return stage_of("main")
+
+
 @pytest.fixture
 async def start_gateway() -> AsyncIterator[StartGateway]:
+    """Start emulators in the test's process, on the event loop that the emulator runs on."""
     async with AsyncExitStack() as stack:
 
         async def start(*routes: Any, **options: Any) -> Gateway:  # noqa: ANN401 — of Gateway
@@ -38,3 +85,16 @@ async def start_gateway() -> AsyncIterator[StartGateway]:
 @pytest.fixture
 async def gateway(start_gateway: StartGateway) -> Gateway:
     return await start_gateway()
+
+
+@pytest.fixture
+def load_template(tmp_path: Path) -> LoadTemplate:
+    """Read templates whose functions have their code in a file `app.py`."""
+
+    def read(text: str) -> Application:
+        (tmp_path / "app.py").write_text("def handler(event, context): ...\n")
+        file = tmp_path / "template.yaml"
+        file.write_text(text)
+        return load(file, parameters={}, identity=Identity())
+
+    return read

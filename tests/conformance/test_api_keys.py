@@ -17,7 +17,10 @@ from tests.fakes.gateway import API_ID, Gateway, route
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
+    from local_gateway.api import Application
+
     StartGateway = Callable[..., Awaitable[Gateway]]
+    LoadTemplate = Callable[[str], Application]
 
 VALUE = "mobile-mobile-mobile"
 ROUTES = (
@@ -222,3 +225,22 @@ async def test_an_offset_lessens_the_first_period(start_gateway: StartGateway) -
         pass
 
     assert await refusal(gateway) == (429, b'{"message":"Limit Exceeded"}')
+
+
+@pytest.mark.clause("KEY-11")
+@pytest.mark.parametrize(
+    ("written", "is_enabled"), [("", False), ("Enabled: false", False), ("Enabled: true", True)]
+)
+def test_a_key_is_disabled_unless_it_says_otherwise(
+    load_template: LoadTemplate, written: str, *, is_enabled: bool
+) -> None:
+    application = load_template(
+        f"""
+Resources:
+  Key:
+    Type: AWS::ApiGateway::ApiKey
+    Properties: {{ Name: mine, {written} }}
+"""
+    )
+
+    assert application.api_keys["Key"].is_enabled == is_enabled

@@ -1,4 +1,4 @@
-"""Handshakes: gateway-spec 1 to 3."""
+"""Handshakes, and what `$connect` decides about them: CONNECT."""
 
 from __future__ import annotations
 
@@ -10,13 +10,17 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from local_gateway.limits import TokenBucket
-from tests.fakes.functions import Event, Raw, RecordingFunctions
+from tests.conformance.target import Stage, ask
+from tests.fakes.functions import Event, RecordingFunctions
 from tests.fakes.gateway import Gateway, RawClient, frame, read_response, route
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     StartGateway = Callable[..., Awaitable[Gateway]]
+    StageOf = Callable[[str], Stage]
+
+INTERNAL_SERVER_ERROR = {"message": "Internal server error"}
 
 
 async def refusal(gateway: Gateway) -> InvalidStatus:
@@ -25,122 +29,150 @@ async def refusal(gateway: Gateway) -> InvalidStatus:
     return raised.value
 
 
-@pytest.mark.parametrize("status", [200, 201, 204, 226, 299])
-async def test_connect_2xx_is_accepted(start_gateway: StartGateway, status: int) -> None:
-    functions = RecordingFunctions(connect=lambda _: {"statusCode": status})
-    gateway = await start_gateway(functions=functions)
+@pytest.mark.clause("CONNECT-1")
+async def test_the_upgrade_is_pending_until_connect_has_returned(
+    start_gateway: StartGateway,
+) -> None:
+    may_return = asyncio.Event()
 
-    async with gateway.connect() as client:
+    async def connect(_: Event) -> object:
+        await may_return.wait()
+        return {"statusCode": 200}
+
+    gateway = await start_gateway(functions=RecordingFunctions(connect=connect))
+    client = await RawClient.begin(gateway)
+    reading = asyncio.create_task(read_response(client.reader))
+    await gateway.functions.next_event("connect")
+    await gateway.get("QyUg1czHCYcCHXw=")  # a barrier: what was written before it has been sent
+    was_pending = not reading.done()
+    may_return.set()
+
+    response = await reading
+    await client.close()
+
+    assert was_pending
+    assert response.status == 101
+
+
+@pytest.mark.clause("CONNECT-2")
+async def test_without_the_route_every_handshake_is_accepted(stage_of: StageOf) -> None:
+    async with stage_of("open").connect() as client:
         assert client.response is not None
         assert client.response.status_code == 101
 
 
-@pytest.mark.parametrize("status", [301, 400, 401, 403, 404, 501, 503])
-async def test_connect_non_2xx_is_passed_through(start_gateway: StartGateway, status: int) -> None:
-    functions = RecordingFunctions(connect=lambda _: {"statusCode": status, "body": "secret"})
-    gateway = await start_gateway(functions=functions)
-
-    refused = await refusal(gateway)
-
-    assert (refused.response.status_code, refused.response.body) == (status, b"")
-
-
-async def test_connect_headers_but_the_subprotocol_are_not_forwarded(
-    start_gateway: StartGateway,
-) -> None:
-    answer = {"statusCode": 200, "headers": {"X-Mine": "1", "sec-websocket-protocol": "chat"}}
-    gateway = await start_gateway(functions=RecordingFunctions(connect=lambda _: answer))
-
-    async with gateway.connect(subprotocols=["chat", "other"]) as client:
+@pytest.mark.clause("CONNECT-3")
+async def test_a_route_without_an_integration_accepts(stage_of: StageOf) -> None:
+    async with stage_of("untargeted").connect() as client:
         assert client.response is not None
-        assert sorted(name.lower() for name in client.response.headers) == [
-            "connection",
-            "sec-websocket-accept",
-            "sec-websocket-protocol",
-            "upgrade",
-        ]
-        assert client.subprotocol == "chat"
+        assert client.response.status_code == 101
 
 
-async def test_connect_function_error_is_502(start_gateway: StartGateway) -> None:
-    def fail(event: Event) -> None:
-        raise ValueError(event["requestContext"]["routeKey"])
+@pytest.mark.clause("CONNECT-4")
+@pytest.mark.parametrize("status", [200, 201, 204, 226, 299])
+async def test_any_2xx_accepts(main: Stage, status: int) -> None:
+    async with main.connect(told={"connect": {"return": {"statusCode": status}}}) as client:
+        assert client.response is not None
+        assert client.response.status_code == 101
 
-    gateway = await start_gateway(functions=RecordingFunctions(connect=fail))
+
+@pytest.mark.clause("CONNECT-5")
+@pytest.mark.parametrize("status", [300, 301, 400, 401, 403, 404, 500, 501, 503, 599])
+async def test_any_other_status_is_passed_through(main: Stage, status: int) -> None:
+    refused = await main.refusal(**{"return": {"statusCode": status, "body": "secret"}})
+
+    assert refused.status == status
+
+
+@pytest.mark.clause("CONNECT-6")
+async def test_an_accepted_client_gets_nothing_else_that_was_returned(main: Stage) -> None:
+    returned = {"statusCode": 200, "headers": {"X-Mine": "1"}, "body": "unheard"}
+
+    async with main.connect(told={"connect": {"return": returned}}) as client:
+        assert client.response is not None
+        assert "X-Mine" not in client.response.headers
+        first = await ask(client)
+
+    assert first["requestContext"]["routeKey"] == "ask"
+
+
+@pytest.mark.clause("CONNECT-7")
+async def test_a_refused_client_gets_neither_body_nor_headers(main: Stage) -> None:
+    returned = {"statusCode": 401, "headers": {"X-Mine": "1"}, "body": "secret"}
+
+    refused = await main.refusal(**{"return": returned})
+
+    assert refused.body == b""
+    assert "x-mine" not in refused.headers
+
+
+@pytest.mark.clause("CONNECT-7")
+@pytest.mark.parametrize(("status", "text"), [(401, "Unauthorized"), (418, "I'm a Teapot")])
+async def test_a_refused_client_may_be_told_why(
+    start_gateway: StartGateway, status: int, text: str
+) -> None:
+    functions = RecordingFunctions(connect=lambda _: {"statusCode": status, "body": "secret"})
+    gateway = await start_gateway(functions=functions, assume={"refused-body": "message"})
 
     refused = await refusal(gateway)
 
-    assert refused.response.status_code == 502
-    assert orjson.loads(refused.response.body or b"") == {"message": "Internal server error"}
+    assert orjson.loads(refused.response.body or b"") == {"message": text}
 
 
+@pytest.mark.clause("CONNECT-8")
+async def test_a_function_that_fails_is_502(main: Stage) -> None:
+    refused = await main.refusal(**{"raise": "told to"})
+
+    assert (refused.status, orjson.loads(refused.body)) == (502, INTERNAL_SERVER_ERROR)
+
+
+@pytest.mark.clause("CONNECT-9")
 @pytest.mark.parametrize(
     "result",
-    [None, {}, "ok", [], {"statusCode": "abc"}, {"statusCode": 99}, {"statusCode": 600}, Raw(b"?")],
+    [None, {}, "ok", [], 5, {"statusCode": "abc"}, {"statusCode": 99}, {"statusCode": 600}],
+    ids=repr,
 )
-async def test_connect_malformed_response_is_502(
-    start_gateway: StartGateway, result: object
-) -> None:
-    gateway = await start_gateway(functions=RecordingFunctions(connect=lambda _: result))
+async def test_a_result_that_is_no_proxy_response_is_502(main: Stage, result: object) -> None:
+    refused = await main.refusal(**{"return": result})
 
-    refused = await refusal(gateway)
-
-    assert refused.response.status_code == 502
+    assert (refused.status, orjson.loads(refused.body)) == (502, INTERNAL_SERVER_ERROR)
 
 
-async def test_connect_informational_status_is_502(start_gateway: StartGateway) -> None:
-    functions = RecordingFunctions(connect=lambda _: {"statusCode": 101})
-    gateway = await start_gateway(functions=functions)
+@pytest.mark.clause("CONNECT-10")
+@pytest.mark.parametrize("status", [100, 101, 199])
+async def test_an_informational_status_is_502(main: Stage, status: int) -> None:
+    refused = await main.refusal(**{"return": {"statusCode": status}})
 
-    refused = await refusal(gateway)
-
-    assert refused.response.status_code == 502
+    assert refused.status == 502
 
 
-async def test_connect_function_that_is_not_invocable_is_500(start_gateway: StartGateway) -> None:
+@pytest.mark.clause("CONNECT-11")
+async def test_a_status_may_be_a_text(main: Stage) -> None:
+    refused = await main.refusal(**{"return": {"statusCode": "409"}})
+
+    assert refused.status == 409
+
+
+@pytest.mark.clause("CONNECT-12")
+async def test_a_function_that_is_not_invoked_is_500(start_gateway: StartGateway) -> None:
     gateway = await start_gateway(route("$connect", "absent"))
 
     refused = await refusal(gateway)
 
     assert refused.response.status_code == 500
-    assert orjson.loads(refused.response.body or b"") == {"message": "Internal server error"}
+    assert orjson.loads(refused.response.body or b"") == INTERNAL_SERVER_ERROR
 
 
-async def test_connect_timeout_is_504(start_gateway: StartGateway) -> None:
-    never = asyncio.Event()
+@pytest.mark.clause("CONNECT-13")
+async def test_an_integration_that_is_late_is_504(stage_of: StageOf) -> None:
+    refused = await stage_of("hurried").refusal(seconds=3)
 
-    async def wait(_: Event) -> None:
-        await never.wait()
-
-    functions = RecordingFunctions(connect=wait)
-    gateway = await start_gateway(route("$connect", "connect", timeout_ms=50), functions=functions)
-
-    refused = await refusal(gateway)
-    never.set()
-
-    assert refused.response.status_code == 504
-    assert orjson.loads(refused.response.body or b"") == {"message": "Endpoint request timed out"}
+    assert refused.status == 504
+    assert orjson.loads(refused.body) == {"message": "Endpoint request timed out"}
 
 
-async def test_connect_without_a_route_is_accepted(start_gateway: StartGateway) -> None:
-    gateway = await start_gateway(route("ask", "ask"))
-
-    async with gateway.connect() as client:
-        assert client.response is not None
-        assert client.response.status_code == 101
-
-
-async def test_connect_route_without_an_integration_is_accepted(
-    start_gateway: StartGateway,
-) -> None:
-    gateway = await start_gateway(route("$connect", None))
-
-    async with gateway.connect() as client:
-        assert client.response is not None
-        assert client.response.status_code == 101
-
-
-async def test_connect_beyond_the_connect_rate_is_429(start_gateway: StartGateway) -> None:
+@pytest.mark.clause("CONNECT-14")
+async def test_a_handshake_beyond_the_connect_rate_is_429(start_gateway: StartGateway) -> None:
     gateway = await start_gateway(connect_rate=TokenBucket(0.001))
 
     async with gateway.connect():
@@ -150,7 +182,8 @@ async def test_connect_beyond_the_connect_rate_is_429(start_gateway: StartGatewa
     assert orjson.loads(refused.response.body or b"") == {"message": "Too Many Requests"}
 
 
-async def test_connect_beyond_the_account_rate_is_429(start_gateway: StartGateway) -> None:
+@pytest.mark.clause("CONNECT-15")
+async def test_a_handshake_beyond_the_account_rate_is_429(start_gateway: StartGateway) -> None:
     gateway = await start_gateway(account_rate=TokenBucket(0.001))
 
     async with gateway.connect():
@@ -159,20 +192,21 @@ async def test_connect_beyond_the_account_rate_is_429(start_gateway: StartGatewa
     assert refused.response.status_code == 429
 
 
-async def test_connect_refusal_has_the_head_of_the_service(start_gateway: StartGateway) -> None:
-    gateway = await start_gateway(route("$connect", "absent"))
+@pytest.mark.clause("CONNECT-16")
+async def test_a_refused_client_gets_no_frame(start_gateway: StartGateway) -> None:
+    functions = RecordingFunctions(connect=lambda _: {"statusCode": 403})
+    gateway = await start_gateway(functions=functions)
+    client = await RawClient.begin(gateway)
 
-    refused = await refusal(gateway)
+    response = await read_response(client.reader)
+    rest = await client.reader.read()
+    await client.close()
 
-    headers = refused.response.headers
-    assert headers["x-amzn-ErrorType"] == "InternalServerErrorException"
-    assert headers["Content-Type"] == "application/json"
-    assert len(headers["x-amzn-RequestId"]) == 36
-    assert len(headers["x-amz-apigw-id"]) == 16
-    assert "server" not in headers
+    assert (response.status, rest) == (403, b"")
 
 
-async def test_connect_refused_has_no_disconnect(start_gateway: StartGateway) -> None:
+@pytest.mark.clause("CONNECT-17")
+async def test_a_refused_handshake_has_no_disconnect(start_gateway: StartGateway) -> None:
     statuses = iter([403, 200])
     functions = RecordingFunctions(connect=lambda _: {"statusCode": next(statuses)})
     gateway = await start_gateway(functions=functions)
@@ -189,9 +223,53 @@ async def test_connect_refused_has_no_disconnect(start_gateway: StartGateway) ->
     assert context["connectionId"] != refused["requestContext"]["connectionId"]
 
 
-async def test_connect_client_that_leaves_meanwhile_is_disconnected(
-    start_gateway: StartGateway,
+@pytest.mark.clause("CONNECT-18")
+async def test_the_expression_selects_no_route_for_a_handshake(main: Stage) -> None:
+    event = await main.connect_event("?action=ask")
+
+    assert event["requestContext"]["routeKey"] == "$connect"
+
+
+@pytest.mark.clause("CONNECT-19")
+async def test_the_id_of_a_connection_stays(main: Stage) -> None:
+    connect, message, disconnect = await main.life()
+
+    ids = {event["requestContext"]["connectionId"] for event in (connect, message, disconnect)}
+    assert len(ids) == 1
+
+
+@pytest.mark.clause("CONNECT-20")
+async def test_a_post_during_connect_is_gone(main: Stage) -> None:
+    async with main.observing() as observer:
+        told = {"observer": observer.connection_id, "connect": {"post": ["welcome"]}}
+        async with main.connect(told=told) as client:
+            await observer.event()
+            reported = await observer.event()
+            first = await ask(client)
+
+    assert reported == {"statuses": [410]}
+    assert first["requestContext"]["routeKey"] == "ask"
+
+
+@pytest.mark.clause("CONNECT-20")
+@pytest.mark.parametrize("is_direct", [True, False])
+async def test_a_post_during_connect_is_explained(
+    start_gateway: StartGateway, *, is_direct: bool
 ) -> None:
+    async def connect(event: Event) -> object:
+        gone = await gateway.post(event["requestContext"]["connectionId"], b"welcome")
+        return {"statusCode": 200 if gone.status == 410 else 500}
+
+    gateway = await start_gateway(
+        functions=RecordingFunctions(connect=connect), is_direct=is_direct
+    )
+
+    async with gateway.connect():
+        assert any("while its $connect runs" in line for line in gateway.lines)
+
+
+@pytest.mark.clause("CONNECT-21")
+async def test_a_client_that_leaves_meanwhile_is_disconnected(start_gateway: StartGateway) -> None:
     left = asyncio.Event()
 
     async def connect(_: Event) -> object:
@@ -212,7 +290,8 @@ async def test_connect_client_that_leaves_meanwhile_is_disconnected(
     assert len(gateway.registry) == 0
 
 
-async def test_connect_message_before_the_answer_is_processed_after_it(
+@pytest.mark.clause("CONNECT-22")
+async def test_what_a_hasty_client_sends_is_processed_after_the_101(
     start_gateway: StartGateway,
 ) -> None:
     asked = asyncio.Event()
@@ -236,54 +315,3 @@ async def test_connect_message_before_the_answer_is_processed_after_it(
 
     assert response.status == 101
     assert bodies == {"early", "bird"}
-
-
-async def test_subprotocol_is_never_chosen_by_the_service(gateway: Gateway) -> None:
-    async with gateway.connect(subprotocols=["chat"]) as client:
-        assert client.subprotocol is None
-
-    assert any("browsers then close" in line for line in gateway.lines)
-
-
-async def test_subprotocol_reaches_the_function(gateway: Gateway) -> None:
-    async with gateway.connect(subprotocols=["chat", "other"]):
-        event = await gateway.functions.next_event("connect")
-
-    assert event["headers"]["Sec-WebSocket-Protocol"] == "chat, other"
-
-
-async def test_subprotocol_that_was_not_offered_is_sent_verbatim(
-    start_gateway: StartGateway,
-) -> None:
-    answer = {"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": "mine"}}
-    gateway = await start_gateway(functions=RecordingFunctions(connect=lambda _: answer))
-    client = await RawClient.begin(gateway)
-
-    response = await read_response(client.reader)
-    await client.close()
-
-    assert response.headers["sec-websocket-protocol"] == "mine"
-    assert any("did not offer" in line for line in gateway.lines)
-
-
-async def test_subprotocol_that_would_split_the_head_is_502(start_gateway: StartGateway) -> None:
-    answer = {"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": "a\r\nX-Injected: 1"}}
-    gateway = await start_gateway(functions=RecordingFunctions(connect=lambda _: answer))
-
-    refused = await refusal(gateway)
-
-    assert refused.response.status_code == 502
-    assert "X-Injected" not in refused.response.headers
-
-
-async def test_permessage_deflate_is_not_negotiated(gateway: Gateway) -> None:
-    async with gateway.connect(compression="deflate") as client:
-        assert client.response is not None
-        assert "Sec-WebSocket-Extensions" not in client.response.headers
-
-
-async def test_trailing_slash_and_query_are_accepted(gateway: Gateway) -> None:
-    async with gateway.connect("/?a=1"):
-        event = await gateway.functions.next_event("connect")
-
-    assert event["queryStringParameters"] == {"a": "1"}

@@ -44,7 +44,7 @@ Resources:
     Properties: {{ Name: a, ProtocolType: WEBSOCKET, RouteSelectionExpression: $request.body.action }}
   Stage:
     Type: AWS::ApiGatewayV2::Stage
-    Properties: {{ ApiId: !Ref Api, StageName: dev, StageVariables: {{ function: one }} }}
+    Properties: {{ ApiId: !Ref Api, StageName: dev, AutoDeploy: true, StageVariables: {{ function: one }} }}
   Integration:
     Type: AWS::ApiGatewayV2::Integration
     Properties: {{ ApiId: !Ref Api, {integration} }}

@@ -38,7 +38,7 @@ Resources:
     Properties: {{ Name: a, ProtocolType: WEBSOCKET, RouteSelectionExpression: $request.body.action }}
   Stage:
     Type: AWS::ApiGatewayV2::Stage
-    Properties: {{ ApiId: !Ref Api, StageName: dev }}
+    Properties: {{ ApiId: !Ref Api, StageName: dev, AutoDeploy: true }}
   Route:
     Type: AWS::ApiGatewayV2::Route
     Properties: {{ ApiId: !Ref Api, {route} }}

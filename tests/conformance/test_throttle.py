@@ -36,7 +36,7 @@ Resources:
     Properties: {{ Name: a, ProtocolType: {protocol}, RouteSelectionExpression: $request.body.action }}
   Stage:
     Type: AWS::ApiGatewayV2::Stage
-    Properties: {{ ApiId: !Ref Api, StageName: dev, {stage} }}
+    Properties: {{ ApiId: !Ref Api, StageName: dev, AutoDeploy: true, {stage} }}
   Integration:
     Type: AWS::ApiGatewayV2::Integration
     Properties: {{ ApiId: !Ref Api, IntegrationType: AWS_PROXY, IntegrationUri: !GetAtt Function.Arn, PayloadFormatVersion: "2.0" }}

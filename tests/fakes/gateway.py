@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self, cast
 
 from websockets.asyncio.client import connect
 
+from local_gateway import assumptions
 from local_gateway.answer import FORBIDDEN, respond
 from local_gateway.api import (
     Application,
@@ -149,6 +150,7 @@ class Gateway:
         throttle: Throttle | None = None,
         route_throttles: Mapping[str, Throttle] | None = None,
         account_rate: TokenBucket | None = None,
+        assume: Mapping[str, str] | None = None,
         is_direct: bool = True,
         api: Mapping[str, Any] | None = None,
         declared: Mapping[str, Any] | None = None,
@@ -180,6 +182,7 @@ class Gateway:
         shared: dict[str, Any] = {
             "account_rate": account_rate,
             "access": Access(served, says=why, **(access or {})),
+            "assumptions": assumptions.read(f"{n}={value}" for n, value in (assume or {}).items()),
             "why": why,
         }
         self.front = WebSocketFront(served, self.functions, self.registry, **shared, **options)
@@ -285,6 +288,9 @@ def frame(opcode: int, payload: bytes, *, is_final: bool = True, has_mask: bool 
 class RawClient:
     """A client that sends any bytes, and reads frames one by one."""
 
+    response: Response
+    """The answer to its handshake, once that has been read."""
+
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Take what `open` made."""
         self.reader = reader
@@ -294,21 +300,27 @@ class RawClient:
     async def open(cls, gateway: Gateway, *, rest: bytes = b"") -> Self:
         """Send a handshake, with `rest` right behind it, and read its answer."""
         client = await cls.begin(gateway, rest=rest)
-        response = await read_response(client.reader)
-        assert response.status == 101
+        client.response = await read_response(client.reader)
+        assert client.response.status == 101
         return client
 
     @classmethod
     async def begin(
-        cls, gateway: Gateway, *, rest: bytes = b"", headers: str = "", path: str = "/dev"
+        cls,
+        gateway: Gateway,
+        *,
+        rest: bytes = b"",
+        headers: str = "",
+        path: str = "/dev",
+        replacing: tuple[str, str] = ("", ""),
     ) -> Self:
-        """Send a handshake, and don't wait for its answer."""
+        """Send a handshake, with something in it replaced, and don't wait for its answer."""
         reader, writer = await asyncio.open_connection("127.0.0.1", gateway.server.port)
         request = (
             f"GET {path} HTTP/1.1\r\nHost: gateway\r\nupgrade: websocket\r\nconnection: Upgrade\r\n"
             "Sec-WebSocket-Key: BvlrrFKoKAPDYOlwBcGKWw==\r\nSec-WebSocket-Version: 13\r\n"
         )
-        writer.write(f"{request}{headers}\r\n".encode() + rest)
+        writer.write(f"{request.replace(*replacing)}{headers}\r\n".encode() + rest)
         return cls(reader, writer)
 
     def send(self, *frames: bytes) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from local_gateway.app import is_cross_site, is_for_this_machine
+from local_gateway.app import App, is_cross_site, is_for_this_machine
+from local_gateway.assumptions import Assumptions
+from tests.fakes.gateway import application, route, websocket_api
 
 
 @pytest.mark.parametrize(
@@ -46,3 +50,44 @@ def test_a_page_of_this_machine_is_not(origin: bytes) -> None:
 
 def test_a_function_sends_no_origin() -> None:
     assert not is_cross_site([(b"host", b"127.0.0.1:3000")])
+
+
+class Unreachable:
+    """Every part, and none that may be asked."""
+
+    async def __call__(self, *_: Any) -> Any:  # noqa: ANN401 — of all parts
+        raise AssertionError("no part is to see it")
+
+
+UNREACHABLE: Any = Unreachable()
+
+
+async def status_of(app: App, **scope: Any) -> int:  # noqa: ANN401 — a scope of ASGI
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:  # noqa: ANN401 — a message of ASGI
+        sent.append(message)
+
+    headers = [(b"host", b"localhost")]
+    await app({"type": "http", "headers": headers, **scope}, UNREACHABLE, send)
+    return sent[0]["status"]
+
+
+@pytest.mark.parametrize(
+    ("assumptions", "status"),
+    [(Assumptions(), 426), (Assumptions(plain_request="403"), 403)],
+)
+async def test_a_plain_request_for_a_stage_is_answered_as_assumed(
+    assumptions: Assumptions, status: int
+) -> None:
+    app = App(
+        application(websocket_api(route("$default", "default"))),
+        sockets=UNREACHABLE,
+        management=UNREACHABLE,
+        http=UNREACHABLE,
+        invoke=UNREACHABLE,
+        own=UNREACHABLE,
+        assumptions=assumptions,
+    )
+
+    assert await status_of(app, raw_path=b"/dev") == status

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from local_gateway.answer import Answer
-from local_gateway.handshake import Accepted, Refused, decide, explain_subprotocol
+from local_gateway.handshake import Accepted, Refused, decide, explain_subprotocol, read_offer
 from local_gateway.integration import MalformedResponse, ProxyResponse
 from local_gateway.why import Why
 
@@ -35,11 +35,21 @@ def test_subprotocol_that_is_no_header_value_is_malformed(value: str | int | Non
         decide(ProxyResponse(200, None, {"Sec-WebSocket-Protocol": value}))
 
 
-OFFER = [(b"Sec-WebSocket-Protocol", b"chat, other")]
+OFFER = ["chat", "other"]
+
+
+def test_offers_of_all_headers_are_one_list() -> None:
+    headers = [
+        (b"Sec-WebSocket-Protocol", b"chat, other"),
+        (b"X-Other", b"no"),
+        (b"sec-websocket-protocol", b"third,,"),
+    ]
+
+    assert read_offer(headers) == ["chat", "other", "third"]
 
 
 @pytest.mark.parametrize(
-    ("headers", "subprotocol", "surprises"),
+    ("offered", "subprotocol", "surprises"),
     [
         ([], None, []),
         (OFFER, "other", []),
@@ -49,11 +59,11 @@ OFFER = [(b"Sec-WebSocket-Protocol", b"chat, other")]
     ],
 )
 def test_subprotocol_that_surprises_is_explained(
-    headers: list[tuple[bytes, bytes]], subprotocol: str | None, surprises: list[str]
+    offered: list[str], subprotocol: str | None, surprises: list[str]
 ) -> None:
     why = Why()
 
-    explain_subprotocol(why, "stage dev", headers, subprotocol)
+    explain_subprotocol(why, "stage dev", offered, subprotocol)
 
     assert [
         (said.place, said.text[: len(text)]) for said, text in zip(why.said, surprises, strict=True)

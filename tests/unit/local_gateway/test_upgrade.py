@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
+from local_gateway.limits import FRAME_BYTES
 from local_gateway.server import Server, State
 from local_gateway.upgrade import UPGRADE, Head, Upgrade, read_request, write_refusal
 from tests.fakes.gateway import read_response
@@ -58,6 +59,14 @@ class Texts:
 
     def on_open(self, wire: Wire) -> None:
         del wire
+
+    @property
+    def frame_bytes(self) -> int:
+        return FRAME_BYTES
+
+    @property
+    def counts_pings(self) -> bool:
+        return True
 
     def on_text(self, text: str) -> None:
         self.texts.put_nowait(text)

@@ -28,6 +28,8 @@ class RecordingListener:
 
     def __init__(self) -> None:
         self.told: list[tuple[object, ...]] = []
+        self.frame_bytes = FRAME_BYTES
+        self.counts_pings = True
 
     def on_open(self, wire: Wire) -> None:
         self.wire = wire
