@@ -15,10 +15,7 @@ from local_gateway.template import load
 from tests.conformance import proofs, target
 from tests.conformance.target import Stage, Target
 from tests.fakes.gateway import Gateway
-from tests.unit.local_gateway.lambdas.conftest import (  # noqa: F401 — fixtures
-    start_host,
-    write_function,
-)
+from tests.unit.local_gateway.lambdas import conftest as lambdas
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -31,6 +28,11 @@ if TYPE_CHECKING:
     LoadTemplate = Callable[[str], Application]
 
 FOLDER = Path(__file__).parent
+
+
+# The fixtures of functions that run in real processes.
+start_host = lambdas.start_host
+write_function = lambdas.write_function
 
 
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], AbstractEventLoop]]:
