@@ -57,10 +57,11 @@ def running_floor() -> Generator[Server]:
 
 
 @contextmanager
-def running_echo(**parameters: str) -> Generator[Server]:
+def running_echo(*options: str, **parameters: str) -> Generator[Server]:
     """Run the gateway with handlers that do nothing."""
     port = _free_port()
-    with _running(_gateway(ECHO_TEMPLATE, port, parameters), port, {}) as server:
+    command = [*_gateway(ECHO_TEMPLATE, port, parameters), *options]
+    with _running(command, port, {}) as server:
         yield server
 
 

@@ -27,11 +27,15 @@ _ROWS = (("p50", "p50", "ms"), ("p99", "p99", "ms"), ("per second", "per_second"
 
 def measure(effort: Effort) -> list[Figure]:
     """Measure the gateway and the floor in turn."""
-    ours, floor = Rounds(), Rounds()
-    with running_floor() as bare, running_echo() as gateway:
+    ours, inline, floor = Rounds(), Rounds(), Rounds()
+    with (
+        running_floor() as bare,
+        running_echo() as gateway,
+        running_echo("--host-mode", "inline") as threads,
+    ):
         for _ in range(effort.rounds):
             for clients in CONNECTIONS:
-                for server, rounds in ((bare, floor), (gateway, ours)):
+                for server, rounds in ((bare, floor), (gateway, ours), (threads, inline)):
                     _measure_one(effort, server, clients, rounds)
     figures = [
         Figure(
@@ -46,7 +50,17 @@ def measure(effort: Effort) -> list[Figure]:
     ]
     cpu = f"{CONNECTIONS[-1]} cpu_us"
     what = f"{CONNECTIONS[-1]} connections: CPU time of gateway and functions"
-    return [*figures, Figure(what, "µs", ours[cpu], floor[cpu])]
+    figures.append(Figure(what, "µs", ours[cpu], floor[cpu]))
+    return figures + [
+        Figure(
+            f"`--host-mode inline`, {connections} connection{'s' * (connections > 1)}: {what}",
+            unit,
+            inline[f"{connections} {name}"],
+            floor[f"{connections} {name}"],
+        )
+        for connections in (CONNECTIONS[0], CONNECTIONS[-1])
+        for what, name, unit in _ROWS
+    ]
 
 
 def _measure_one(effort: Effort, server: Server, clients: int, rounds: Rounds) -> None:
