@@ -99,7 +99,7 @@ def interpreter_notes(
         yield (
             f"functions for Python {_listed(asked)}",
             (
-                f"run on {own.version}, because that is the interpreter of the emulator "
+                f"they run on {own.version}, because that is the interpreter of the emulator "
                 f"({own.path}); --python {min(asked, key=_by_number)}=PATH names another one"
             ),
         )
@@ -112,7 +112,7 @@ def interpreter_notes(
     if node is not None and asked:
         yield (
             f"functions for Node.js {_listed(asked)}",
-            f"run on {node.version}, because that is the node on the PATH ({node.path})",
+            f"they run on {node.version}, because that is the node on the PATH ({node.path})",
         )
 
 

@@ -376,5 +376,5 @@ async def test_a_python_of_another_version_is_told_once(
 ) -> None:
     host = await start_host(write_function(runtime="python3.99"))
 
-    assert "functions for Python 3.99: run on 3." in host.lines[0]
+    assert "functions for Python 3.99: they run on 3." in host.lines[0]
     assert len(host.lines) == 1

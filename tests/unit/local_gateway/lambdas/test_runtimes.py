@@ -43,7 +43,7 @@ def test_other_versions_are_named_in_order(write_function: WriteFunction) -> Non
 
     own = ".".join(map(str, sys.version_info[:3]))
     problem = (
-        f"run on {own}, because that is the interpreter of the emulator ({sys.executable}); "
+        f"they run on {own}, because that is the interpreter of the emulator ({sys.executable}); "
         "--python 3.9=PATH names another one"
     )
     assert notes == [("functions for Python 3.9, 3.99", problem)]
@@ -70,7 +70,7 @@ def test_functions_for_another_node_are_named(write_function: WriteFunction) -> 
     assert list(interpreter_notes(application(*functions), interpreters)) == [
         (
             "functions for Node.js 18, 22",
-            "run on 20.1.2, because that is the node on the PATH (/usr/bin/node)",
+            "they run on 20.1.2, because that is the node on the PATH (/usr/bin/node)",
         )
     ]
 
