@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 from cloudpush.model import Message, Publication, Receipt, Receipts, ReceiptState, Trigger
 from cloudpush.stores.dynamodb_inbox import DynamoDbInboxStore
 from cloudpush.stores.dynamodb_messages import DynamoDbMessageStore
+from cloudpush.stores.dynamodb_repeats import DynamoDbIdempotencyStore
+from cloudpush.stores.dynamodb_statistics import DynamoDbStatisticsStore
 from cloudpush.stores.memory_inbox import MemoryInboxStore
 from cloudpush.stores.memory_messages import (
     MemoryIdempotencyStore,
@@ -16,6 +18,8 @@ from cloudpush.stores.memory_messages import (
 )
 from cloudpush.stores.redis_inbox import RedisInboxStore
 from cloudpush.stores.redis_messages import RedisMessageStore
+from cloudpush.stores.redis_repeats import RedisIdempotencyStore
+from cloudpush.stores.redis_statistics import RedisStatisticsStore
 from tests.contract.connection_stores import T0
 
 if TYPE_CHECKING:
@@ -47,8 +51,8 @@ def kept_in_redis(harness: Harness) -> Kept:
     return Kept(
         RedisInboxStore(client),
         RedisMessageStore(client),
-        MemoryIdempotencyStore(),
-        MemoryStatisticsStore(),
+        RedisIdempotencyStore(client),
+        RedisStatisticsStore(client),
     )
 
 
@@ -58,8 +62,8 @@ def kept_in_dynamodb(harness: Harness) -> Kept:
     return Kept(
         DynamoDbInboxStore(client, name, sleep=sleep),
         DynamoDbMessageStore(client, name, sleep=sleep),
-        MemoryIdempotencyStore(),
-        MemoryStatisticsStore(),
+        DynamoDbIdempotencyStore(client, name, sleep=sleep),
+        DynamoDbStatisticsStore(client, name, sleep=sleep),
     )
 
 

@@ -39,3 +39,21 @@ def test_a_range_has_its_beginning_and_not_its_end(statistics: StatisticsStore) 
     found = statistics.read(from_ms=T0 + MINUTE_MS, to_ms=T0 + 3 * MINUTE_MS)
 
     assert [each.at_ms for each in found] == [T0 + MINUTE_MS, T0 + 2 * MINUTE_MS]
+
+
+def test_a_range_may_cross_hours_and_name_no_whole_minutes(statistics: StatisticsStore) -> None:
+    hour_ms = 60 * MINUTE_MS
+    for at_ms in (T0, T0 + hour_ms - MINUTE_MS, T0 + hour_ms, T0 + 2 * hour_ms):
+        statistics.add({"posts": 1}, now_ms=at_ms)
+
+    found = statistics.read(from_ms=T0 + 1, to_ms=T0 + 2 * hour_ms + 1)
+
+    assert [each.at_ms - T0 for each in found] == [59 * MINUTE_MS, 60 * MINUTE_MS, 2 * hour_ms]
+
+
+def test_a_counter_may_go_down(statistics: StatisticsStore) -> None:
+    statistics.add({"online": 2}, now_ms=T0)
+    statistics.add({"online": -3}, now_ms=T0)
+    statistics.add({}, now_ms=T0)
+
+    assert statistics.read(from_ms=T0, to_ms=T0 + 1) == [Minute(at_ms=T0, counts={"online": -1})]

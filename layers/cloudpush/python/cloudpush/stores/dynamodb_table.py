@@ -124,17 +124,20 @@ class Table:
                 **more,
             )
 
-    def update(self, key: Item, *, update: str, condition: str, values: Item) -> None:
-        """Change one item if the condition holds for it."""
+    def update(self, key: Item, *, update: str, condition: str | None = None, values: Item) -> None:
+        """Change one item, or make it; with a condition, only if that holds for it."""
+        more: dict[str, Any] = {}
+        if condition is not None:
+            more["ConditionExpression"] = condition
+            more["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
         with translated_errors():
             self._client.update_item(
                 TableName=self._name,
                 Key=key,
                 UpdateExpression=update,
-                ConditionExpression=condition,
-                ExpressionAttributeNames=names_in(update, condition),
+                ExpressionAttributeNames=names_in(update, condition or ""),
                 ExpressionAttributeValues=values,
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                **more,
             )
 
     def query(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from cloudpush.model import (
     RECORD_LIFETIME_MS,
@@ -24,15 +24,11 @@ from cloudpush.ports import (
     Repeat,
 )
 from cloudpush.stores import receipt_rules as rules
+from cloudpush.stores.minutes import minute_of
+from cloudpush.stores.repeat_rules import DEAD_AFTER_MS, REPEAT_LIFETIME_MS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-REPEAT_LIFETIME_MS: Final = 24 * 60 * 60 * 1000
-DEAD_AFTER_MS: Final = 60 * 1000
-"""When a caller that has not completed counts as dead."""
-
-MINUTE_MS: Final = 60 * 1000
 
 
 @dataclass
@@ -262,7 +258,7 @@ class MemoryStatisticsStore:
     def add(self, counts: Mapping[str, int], *, now_ms: int) -> None:
         """See `ports.StatisticsStore.add`."""
         with self._lock:
-            self._minutes.setdefault(now_ms // MINUTE_MS * MINUTE_MS, Counter()).update(counts)
+            self._minutes.setdefault(minute_of(now_ms), Counter()).update(counts)
 
     def read(self, *, from_ms: int, to_ms: int) -> Sequence[Minute]:
         """See `ports.StatisticsStore.read`."""

@@ -47,6 +47,10 @@ class Pipeline(Protocol):
         """HGET; the answer comes from `execute`."""
         ...
 
+    def hgetall(self, name: str) -> object:
+        """HGETALL; the answer comes from `execute`."""
+        ...
+
     def hvals(self, name: str) -> object:
         """HVALS; the answer comes from `execute`."""
         ...
