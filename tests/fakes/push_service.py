@@ -9,7 +9,7 @@ from cloudpush.delivery import Outlet
 from cloudpush.inbox import Mailroom
 from cloudpush.model import CONNECTION_LIFETIME_MS, Connection, Policy, Publication, Trigger
 from cloudpush.stores.memory_inbox import MemoryInboxStore
-from cloudpush.stores.memory_messages import MemoryMessageStore
+from cloudpush.stores.memory_messages import MemoryIdempotencyStore, MemoryMessageStore
 from tests.fakes.jobs import RecordingJobQueue
 from tests.fakes.management import RecordingManagementApi
 from tests.fakes.stores import FaultyConnectionStore
@@ -86,6 +86,7 @@ class Stage:
         self.outlet = Outlet(store=self.store, jobs=self.jobs, gateway=self.gateway)
         self.inboxes = MemoryInboxStore()
         self.messages = MemoryMessageStore()
+        self.repeats = MemoryIdempotencyStore()
         names = (f"id-{number}" for number in itertools.count(1))
         self.mailroom = Mailroom(
             outlet=self.outlet,

@@ -36,6 +36,7 @@ class Environment(Stage):
         wired.gateway = self.gateway
         wired.inboxes = self.inboxes
         wired.messages = self.messages
+        wired.repeats = self.repeats
         wiring.install(wired)
 
 

@@ -128,7 +128,7 @@ MAILROOM = [
         ("deliver", MAILROOM),
         ("fan_out", MAILROOM),
         ("sweep", MAILROOM),
-        ("push_api", MAILROOM),
+        ("push_api", sorted([*MAILROOM, "repeats"])),
     ],
 )
 def test_on_lambda_a_function_is_initialised_with_what_its_events_need(

@@ -164,8 +164,8 @@ class TestSend:
             ({"to": ["a"] * 1001, "msg": {}}, 400, "1001 targets; 1000 are allowed"),
             ({"to": "a", "msg": {}, "sendToAll": True}, 400, "not both"),
             ({"to": "a", "msg": {}, "sendToAll": "yes"}, 400, "$.sendToAll"),
-            ({"to": "a", "msg": {}, "delay": 1}, 400, "delay is not available yet"),
-            ({"to": "a", "msg": {}, "delay": 0.5}, 400, "delay is not available yet"),
+            ({"to": "a", "msg": {}, "delay": 0.5}, 400, "delay must be 0, or 1 to 2592000"),
+            ({"to": "a", "msg": {}, "delay": 2_592_001}, 400, "delay must be 0, or 1 to 2592000"),
             ({"to": "a", "msg": {}, "delay": -1}, 400, "delay must not be negative"),
             ({"to": "a", "msg": {}, "delay": True}, 400, "$.delay"),
             ({"to": "a", "msg": {}, "from": "x" * 129}, 400, "from has more than 128"),
@@ -300,9 +300,27 @@ class TestPages:
     def test_openapi_describes_the_routes_and_their_bodies(self) -> None:
         described = json.loads(call("GET", "/openapi.json")["body"])
 
-        assert list(described["paths"]) == ["/message/send", "/server/get", "/health"]
+        assert {
+            f"{method.upper()} {path}"
+            for path, methods in described["paths"].items()
+            for method in methods
+        } == {
+            "POST /message/send",
+            "GET /server/get",
+            "GET /health",
+            "POST /v1/messages",
+            "POST /v1/messages:batch",
+            "GET /v1/messages/{messageId}",
+            "DELETE /v1/messages/{messageId}",
+            "PATCH /v1/messages/{messageId}",
+            "GET /v1/messages/{messageId}/receipts",
+            "GET /v1/clients/{clientId}",
+            "DELETE /v1/clients/{clientId}",
+            "GET /v1/clients/{clientId}/inbox",
+            "POST /v1/presence:query",
+        }
         send_route = described["paths"]["/message/send"]["post"]
-        fields = send_route["requestBody"]["content"]["application/json"]["schema"]["properties"]
+        fields = described["components"]["schemas"]["SendRequest"]["properties"]
         assert set(fields) == {"msg", "to", "sendToAll", "from", "delay", "requestId", "qos"}
         assert set(send_route["responses"]) == {"200", "400", "413", "500", "503"}
 

@@ -77,17 +77,24 @@ def new_message(
         publication=publication,
         clients=clients,
         qos=qos,
-        receipts=receipts,
+        receipts=receipts if qos else Receipts.NONE,
         due_at_ms=due_at_ms,
         expires_at_ms=due_at_ms + ttl_ms,
     )
 
 
-async def accept(message: Message, *, mailroom: Mailroom, clock: Callable[[], int]) -> Accepted:
+async def accept(
+    message: Message,
+    *,
+    is_deferred: bool = False,
+    mailroom: Mailroom,
+    clock: Callable[[], int],
+) -> Accepted:
     """Store a message and see it on its way; idempotent by message id.
 
-    With one part it is expanded here: on return every inbox has it. With more, jobs do it. What is
-    due later than a queue waits is left to the sweep.
+    With one part it is expanded here: on return every inbox has it. With more, or where the caller
+    has no time (`is_deferred`), jobs do it. What is due later than a queue waits is left to the
+    sweep.
 
     Raises:
         StoreUnavailable, QueueUnavailable: perhaps it was accepted. The same call with the same
@@ -103,7 +110,7 @@ async def accept(message: Message, *, mailroom: Mailroom, clock: Callable[[], in
     )
     if delay_ms > expanding.MAX_DELAY_MS:
         return Accepted(message=message, missing=missing, offline=None, report=Report())
-    if delay_ms > 0 or message.parts > 1:
+    if delay_ms > 0 or message.parts > 1 or is_deferred:
         expanding.send_parts(message, range(message.parts), mailroom=mailroom, now_ms=now_ms)
         return Accepted(message=message, missing=missing, offline=None, report=Report())
     expanded = await expanding.expand(

@@ -1,7 +1,7 @@
 """The edge between Lambda and the verbs; errors become answers here and nowhere else.
 
     error           handshake       message             HTTP            record of a batch
-    ClientError     400, 413, 429   ERROR, its text     400, 413, 429   fails, logged
+    ClientError     400, 413, 429   ERROR, its text     400 to 429      fails, logged
     ServiceError    503 or 500      ERROR, code alone   503 or 500      fails, logged
     another         propagates: Lambda's own error                      fails, logged
 
@@ -20,6 +20,8 @@ from cloudpush import clock, events, jobs, protocol
 from cloudpush.errors import (
     ClientError,
     CloudpushError,
+    Conflict,
+    NotFound,
     PayloadTooLarge,
     ServiceError,
     TooManyConnections,
@@ -172,6 +174,10 @@ def status_of(error: CloudpushError) -> int:
         logger.error(error.code, exc_info=error)
         return 503 if error.temporary else 500
     match error:
+        case NotFound():
+            return 404
+        case Conflict():
+            return 409
         case PayloadTooLarge():
             return 413
         case TooManyConnections():

@@ -186,6 +186,7 @@ async def close(
     connections: Sequence[Connection],
     code: protocol.CloseCode,
     *,
+    reason: str | None = None,
     attempt: int = 1,
     outlet: Outlet,
     clock: Callable[[], int],
@@ -202,7 +203,10 @@ async def close(
     is_last = attempt >= MAX_ATTEMPTS
     told = await outlet.gateway.post_to_connections(
         [
-            Post(each.connection_id, protocol.encode_close(each, code, now_ms=now_ms))
+            Post(
+                each.connection_id,
+                protocol.encode_close(each, code, reason=reason, now_ms=now_ms),
+            )
             for each in connections
         ]
     )
@@ -224,7 +228,7 @@ async def close(
     if report.waiting:
         outlet.jobs.send(
             [
-                Eviction(connection=each, close_code=code, attempt=attempt + 1)
+                Eviction(connection=each, close_code=code, reason=reason, attempt=attempt + 1)
                 for each in report.waiting
             ],
             delay_seconds=delay_seconds(attempt),

@@ -9,6 +9,10 @@
     │   ├── PayloadTooLarge         payload_too_large
     │   ├── TooManyConnections      too_many_connections
     │   ├── NotConnected            not_connected
+    │   ├── NotFound                not_found
+    │   ├── Conflict                conflict
+    │   │   ├── KeyReused           idempotency_key_reused
+    │   │   └── RequestUnderWay     request_under_way       temporary
     │   └── Unsupported             unsupported
     └── ServiceError                ours or AWS's: logged, answered as code and `temporary`
         ├── StoreUnavailable        store_unavailable       temporary
@@ -32,6 +36,8 @@ class CloudpushError(Exception):
 
     code: ClassVar[str] = "internal"
     temporary: ClassVar[bool] = False
+    retry_after_ms: ClassVar[int | None] = None
+    """When the same call is worth trying again, where that is known."""
     message_id: str | None = None
     """The sender's own id of the message that failed, where it is known: its answer echoes it."""
 
@@ -82,6 +88,32 @@ class NotConnected(ClientError):
     code = "not_connected"
 
 
+class NotFound(ClientError):
+    """There is no such message, client or path."""
+
+    code = "not_found"
+
+
+class Conflict(ClientError):
+    """What is asked for does not go with how far the thing is."""
+
+    code = "conflict"
+
+
+class KeyReused(Conflict):
+    """An idempotency key was used before, for another request."""
+
+    code = "idempotency_key_reused"
+
+
+class RequestUnderWay(Conflict):
+    """The same request, under the same idempotency key, has no answer yet."""
+
+    code = "request_under_way"
+    temporary = True
+    retry_after_ms = 2000
+
+
 class Unsupported(ClientError):
     """The protocol reserves this, and it is not built."""
 
@@ -97,6 +129,7 @@ class StoreUnavailable(ServiceError):
 
     code = "store_unavailable"
     temporary = True
+    retry_after_ms = 1000
 
 
 class QueueUnavailable(ServiceError):
@@ -104,6 +137,7 @@ class QueueUnavailable(ServiceError):
 
     code = "queue_unavailable"
     temporary = True
+    retry_after_ms = 1000
 
 
 class GatewayUnavailable(ServiceError):
@@ -111,6 +145,7 @@ class GatewayUnavailable(ServiceError):
 
     code = "gateway_unavailable"
     temporary = True
+    retry_after_ms = 1000
 
 
 class GatewayRefused(ServiceError):

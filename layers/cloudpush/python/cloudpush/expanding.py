@@ -101,23 +101,20 @@ async def expand(
     remaining_ms: Callable[[], int],
 ) -> Expanded:
     """Put a part's copies into inboxes and send them, page by page; then the part is finished."""
+    if message.qos == 0:
+        return Expanded(report=await _publish_once(message, job.part, mailroom, clock), offline=[])
     report, untracked = Report(), job.untracked
     offline: list[str] = []
-    if message.qos == 0:
-        report += await _publish_once(message, job.part, mailroom, clock)
-    else:
-        for client_ids, cursor in _pages(message, job, mailroom, clock):
-            untracked += inbox.put(message, client_ids, mailroom=mailroom, now_ms=clock())
-            sent, unreached = await inbox.send(client_ids, mailroom=mailroom, clock=clock)
-            report += sent
-            if message.clients is not None:  # of all, nobody wants the list
-                offline += unreached
-            if cursor is not None and remaining_ms() < RESERVE_MS:
-                rest = msgspec.structs.replace(
-                    job, cursor=cursor, untracked=untracked, hop=job.hop + 1
-                )
-                mailroom.expansions.send([rest])
-                return Expanded(report=report, offline=offline)
+    for client_ids, cursor in _pages(message, job, mailroom, clock):
+        untracked += inbox.put(message, client_ids, mailroom=mailroom, now_ms=clock())
+        sent, unreached = await inbox.send(client_ids, mailroom=mailroom, clock=clock)
+        report += sent
+        if message.clients is not None:  # of all, nobody wants the list
+            offline += unreached
+        if cursor is not None and remaining_ms() < RESERVE_MS:
+            rest = msgspec.structs.replace(job, cursor=cursor, untracked=untracked, hop=job.hop + 1)
+            mailroom.expansions.send([rest])
+            return Expanded(report=report, offline=offline)
     mailroom.messages.finish_part(message.message_id, job.part, untracked=untracked, now_ms=clock())
     return Expanded(report=report, offline=offline)
 
@@ -125,7 +122,13 @@ async def expand(
 async def _publish_once(
     message: Message, part: int, mailroom: Mailroom, clock: Callable[[], int]
 ) -> Report:
-    """Publish a delayed message of QoS 0: as if its sender had sent it now."""
+    """Publish a delayed message of QoS 0: as if its sender had sent it now.
+
+    The part is finished first: of two jobs that do it, one fires. What fails then is lost, as a
+    push of QoS 0 may be.
+    """
+    if not mailroom.messages.finish_part(message.message_id, part, now_ms=clock()):
+        return Report()
     if message.clients is None:
         if part == 0:
             publishing.publish_to_all(message.publication, jobs=mailroom.expansions)

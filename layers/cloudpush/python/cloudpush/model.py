@@ -146,6 +146,8 @@ class Eviction(msgspec.Struct, frozen=True, kw_only=True, tag="eviction"):
 
     connection: Connection
     close_code: int
+    reason: str | None = None
+    """What the client is told beside the code."""
     attempt: int = 1
 
 

@@ -82,6 +82,8 @@ class CloseCode(enum.IntEnum):
     4000 to 4099 final, 4100 to 4199 session, 4200 to 4299 reconnect now, 4300 to 4399 back off.
     """
 
+    DISCONNECTED = 4001
+    """An operator closed the connection: don't reconnect."""
     REPLACED = 4101
     """A newer connection of the same client took its place: don't reconnect."""
     STALE = 4201
@@ -406,7 +408,9 @@ def encode_error(error: CloudpushError, *, text: str, now_ms: int) -> bytes:
     )
 
 
-def encode_close(connection: Connection, code: CloseCode, *, now_ms: int) -> bytes:
+def encode_close(
+    connection: Connection, code: CloseCode, *, reason: str | None = None, now_ms: int
+) -> bytes:
     """Write CLOSE, which stands in for a close code: the gateway sends none of our choosing."""
     return encode(
         Envelope(
@@ -414,6 +418,7 @@ def encode_close(connection: Connection, code: CloseCode, *, now_ms: int) -> byt
             to=connection.client_id,
             session_id=connection.session_id,
             active_time=now_ms,
+            result_msg=reason,
             close_code=code,
             reconnect=code.is_reconnect,
         )

@@ -28,17 +28,19 @@ if TYPE_CHECKING:
 
     from cloudpush.ports import (
         ConnectionStore,
+        IdempotencyStore,
         InboxStore,
         JobQueue,
         ManagementApi,
         MessageStore,
+        StatisticsStore,
     )
     from cloudpush.settings import Settings
     from cloudpush.stores.redis_client import Client
 
 
 Adapter: TypeAlias = Literal[
-    "store", "deliver_queue", "fan_out_queue", "gateway", "outlet", "mailroom"
+    "store", "deliver_queue", "fan_out_queue", "gateway", "outlet", "mailroom", "repeats"
 ]
 """A property of `Wiring`."""
 
@@ -84,6 +86,30 @@ class Wiring:
         from cloudpush.stores.dynamodb_messages import DynamoDbMessageStore
 
         return DynamoDbMessageStore(self._dynamodb, self._table_name)
+
+    @functools.cached_property
+    def repeats(self) -> IdempotencyStore:
+        """Which requests were repeated."""
+        if self.settings.store == "redis":
+            from cloudpush.stores.redis_repeats import RedisIdempotencyStore
+
+            return RedisIdempotencyStore(self._redis)
+        from cloudpush.stores.dynamodb_repeats import DynamoDbIdempotencyStore
+
+        return DynamoDbIdempotencyStore(self._dynamodb, self._table_name)
+
+    @functools.cached_property
+    def statistics(self) -> StatisticsStore:
+        """What happened when."""
+        if self.settings.store == "redis":
+            from cloudpush.stores.redis_statistics import RedisStatisticsStore
+
+            return RedisStatisticsStore(self._redis)
+        from cloudpush.stores.dynamodb_statistics import DynamoDbStatisticsStore
+
+        return DynamoDbStatisticsStore(
+            self._dynamodb, self._table_name, spread=int(ids.new_message_id()[:8], 16)
+        )
 
     @functools.cached_property
     def deliver_queue(self) -> JobQueue:

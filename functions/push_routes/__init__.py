@@ -1,0 +1,11 @@
+"""The routes of the push API, by resource; `push_api` puts them together.
+
+    compatible    POST /message/send, GET /server/get: the Java system's
+    messages      /v1/messages, :batch, their receipts
+    clients       /v1/clients, their inboxes, /v1/presence:query
+    statistics    /v1/statistics
+    pages         /health, the test page
+
+`bodies` has the shapes that come in and go out, `answers` writes them and every error,
+`describing` is what OpenAPI says of them. Bodies are read by msgspec: strict JSON.
+"""

@@ -1,0 +1,139 @@
+"""What OpenAPI says of the routes: generated from the shapes that read and write the bodies."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+from fastapi.openapi.utils import get_openapi
+
+from push_routes import bodies
+from push_routes.answers import MAX_PAGE, PAGE
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+_REFERENCE: Final = "#/components/schemas/{name}"
+_SHAPES: list[type[msgspec.Struct]] = [
+    bodies.MessageRequest,
+    bodies.StateRequest,
+    bodies.DisconnectRequest,
+    bodies.PresenceRequest,
+    bodies.MessageAccepted,
+    bodies.ErrorReply,
+    bodies.BatchReply,
+    bodies.MessageReply,
+    bodies.ReceiptsReply,
+    bodies.ClientReply,
+    bodies.DisconnectReply,
+    bodies.EntriesReply,
+    bodies.PresenceReply,
+]
+_ERRORS: Final = {
+    400: "the request is wrong",
+    404: "there is no such thing",
+    409: "it does not go with how far the thing is, or with the idempotency key",
+    413: "the envelope would be too large",
+    500: "a fault of the deployment or ours",
+    503: "a service behind does not answer; worth trying again",
+}
+CLIENT_ID_PATTERN: Final = "^[A-Za-z0-9._:@-]{1,128}$"
+MESSAGE_ID_PATTERN: Final = "^[0-9a-f]{32}$"
+
+
+def add_shape(shape: type[msgspec.Struct]) -> dict[str, Any]:
+    """Make a shape known to `describe`; return the reference to it."""
+    if shape not in _SHAPES:
+        _SHAPES.append(shape)
+    return reference(shape)
+
+
+def reference(shape: type[msgspec.Struct]) -> dict[str, Any]:
+    """Return the reference to a shape."""
+    return {"$ref": _REFERENCE.format(name=shape.__name__)}
+
+
+def answers(
+    success: dict[int, type[msgspec.Struct]],
+    *errors: int,
+    error: type[msgspec.Struct] = bodies.ErrorReply,
+) -> dict[int | str, dict[str, Any]]:
+    """Describe a route's answers, by status; 500 and 503 may always be."""
+    shapes = {**success, **dict.fromkeys((400, *errors, 500, 503), error)}
+    return {
+        status: {
+            "description": _ERRORS.get(status, "success"),
+            "content": {"application/json": {"schema": add_shape(shape)}},
+        }
+        for status, shape in shapes.items()
+    }
+
+
+def takes(
+    *parameters: dict[str, Any],
+    body: dict[str, Any] | None = None,
+    is_body_required: bool = True,
+) -> dict[str, Any]:
+    """Describe what a route takes."""
+    described: dict[str, Any] = {"parameters": list(parameters)} if parameters else {}
+    if body is not None:
+        described["requestBody"] = {
+            "required": is_body_required,
+            "content": {"application/json": {"schema": body}},
+        }
+    return described
+
+
+def parameter(
+    name: str, place: str, schema: dict[str, Any], description: str, *, is_required: bool = False
+) -> dict[str, Any]:
+    """Describe a parameter in the path, the query or a header."""
+    return {
+        "name": name,
+        "in": place,
+        "required": is_required,
+        "description": description,
+        "schema": schema,
+    }
+
+
+MESSAGE_ID: Final = parameter(
+    "messageId",
+    "path",
+    {"type": "string", "pattern": MESSAGE_ID_PATTERN},
+    "As the answer to its sender named it.",
+    is_required=True,
+)
+CLIENT_ID: Final = parameter(
+    "clientId",
+    "path",
+    {"type": "string", "pattern": CLIENT_ID_PATTERN},
+    "The client.",
+    is_required=True,
+)
+IDEMPOTENCY_KEY: Final = parameter(
+    "Idempotency-Key",
+    "header",
+    {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+    "Under one key a request is performed once in 24 hours; a repeat gets the first answer, "
+    "with the header Idempotent-Replayed.",
+)
+LIMIT: Final = parameter(
+    "limit",
+    "query",
+    {"type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": PAGE},
+    "Items in one answer.",
+)
+CURSOR: Final = parameter(
+    "cursor", "query", {"type": "string"}, "Where to go on: `cursor` of the answer before."
+)
+
+
+def describe(app: FastAPI) -> dict[str, Any]:
+    """Return the OpenAPI document of the application."""
+    document = get_openapi(
+        title=app.title, version=app.version, summary=app.summary, routes=app.routes
+    )
+    components = msgspec.json.schema_components(_SHAPES, ref_template=_REFERENCE)[1]
+    document["components"] = {"schemas": components}
+    return document

@@ -1,0 +1,313 @@
+"""`/v1/messages`: send, send many, look up, cancel, pause, and who got what."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from typing import TYPE_CHECKING, Any, cast
+
+import msgspec
+from fastapi import APIRouter, Request
+from fastapi.responses import Response  # noqa: TC002 — FastAPI reads it
+
+from cloudpush import boundary, clock, ids, protocol, repeating, submitting, wiring
+from cloudpush.errors import CloudpushError, InvalidMessage, NotFound, Unsupported
+from cloudpush.model import DEFAULT_TTL_MS, Publication, Receipts, ReceiptState, Trigger
+from cloudpush.observability import count, count_report
+from cloudpush.submitting import Submission
+from push_routes import answers, bodies, describing
+from push_routes.bodies import (
+    BatchReply,
+    BatchRequest,
+    BatchResult,
+    CountsReply,
+    ErrorReply,
+    MessageAccepted,
+    MessageReply,
+    MessageRequest,
+    Moment,
+    ReceiptReply,
+    ReceiptsReply,
+    StateRequest,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from cloudpush.model import Receipt
+    from cloudpush.ports import MessageRecord
+    from cloudpush.repeating import Answer
+
+router = APIRouter(prefix="/v1")
+
+_decoder = msgspec.json.Decoder(MessageRequest)
+_batch_decoder = msgspec.json.Decoder(BatchRequest)
+_state_decoder = msgspec.json.Decoder(StateRequest)
+
+_BATCH_SCHEMA = {
+    "type": "object",
+    "required": ["messages"],
+    "additionalProperties": False,
+    "properties": {
+        "messages": {
+            "type": "array",
+            "minItems": 1,
+            "maxItems": bodies.BATCH_MESSAGES,
+            "items": describing.reference(MessageRequest),
+        }
+    },
+}
+
+
+@router.post(
+    "/messages",
+    status_code=202,
+    responses=describing.answers({202: MessageAccepted}, 409, 413),
+    openapi_extra=describing.takes(
+        describing.IDEMPOTENCY_KEY, body=describing.reference(MessageRequest)
+    ),
+)
+async def send_message(request: Request) -> Response:
+    """Send a message to some clients, or to all."""
+    wanted = await answers.read(request, _decoder)
+
+    async def perform(message_id: str) -> Answer:
+        try:
+            accepted = await _submit(wanted, message_id, request)
+        except CloudpushError as error:
+            if boundary.status_of(error) >= 500:  # noqa: PLR2004 — not the request's: try it again
+                raise
+            failed = ErrorReply(
+                error=answers.failure_of(error), request_id=answers.request_id_of(request)
+            )
+            return answers.answer_of(boundary.status_of(error), failed)
+        return answers.answer_of(202, accepted)
+
+    return await _perform_once(request, perform)
+
+
+@router.post(
+    "/messages:batch",
+    responses=describing.answers({200: BatchReply}, 409),
+    openapi_extra=describing.takes(describing.IDEMPOTENCY_KEY, body=_BATCH_SCHEMA),
+)
+async def send_batch(request: Request) -> Response:
+    """Send up to 100 messages; each succeeds or fails by itself, as `results` says in order.
+
+    What is of `qos` 1 is brought to its targets by a job, a moment after the answer.
+    """
+    batch = await answers.read(request, _batch_decoder)
+
+    async def send_one(raw: msgspec.Raw, message_id: str) -> BatchResult:
+        try:
+            wanted = protocol.decode_json(bytes(raw), _decoder)
+            accepted = await _submit(wanted, message_id, request, is_deferred=True)
+        except CloudpushError as error:
+            return BatchResult(status=boundary.status_of(error), error=answers.failure_of(error))
+        return BatchResult(status=202, message=accepted)
+
+    async def perform(batch_id: str) -> Answer:
+        results = await asyncio.gather(
+            *(send_one(raw, _nth_id(batch_id, number)) for number, raw in enumerate(batch.messages))
+        )
+        return answers.answer_of(200, BatchReply(results=results))
+
+    return await _perform_once(request, perform)
+
+
+@router.get(
+    "/messages/{messageId}",
+    responses=describing.answers({200: MessageReply}, 404),
+    openapi_extra=describing.takes(describing.MESSAGE_ID),
+)
+async def get_message(request: Request) -> Response:
+    """Tell how far a message is. A push of `qos` 0 that was for at once leaves no record."""
+    record = submitting.look_up(
+        _message_id_of(request), mailroom=wiring.current().mailroom, now_ms=clock.now_ms()
+    )
+    return answers.json(200, _reply_of(record))
+
+
+@router.delete(
+    "/messages/{messageId}",
+    responses=describing.answers({200: MessageReply}, 404, 409),
+    openapi_extra=describing.takes(describing.MESSAGE_ID),
+)
+async def cancel_message(request: Request) -> Response:
+    """Cancel a message that is not due yet; 409 if it is."""
+    record = submitting.cancel(
+        _message_id_of(request), mailroom=wiring.current().mailroom, now_ms=clock.now_ms()
+    )
+    return answers.json(200, _reply_of(record))
+
+
+@router.patch(
+    "/messages/{messageId}",
+    responses=describing.answers({200: MessageReply}, 404, 409),
+    openapi_extra=describing.takes(describing.MESSAGE_ID, body=describing.reference(StateRequest)),
+)
+async def pause_message(request: Request) -> Response:
+    """Pause a message on its way to many, or go on with it."""
+    wanted = await answers.read(request, _state_decoder)
+    record = submitting.pause(
+        _message_id_of(request),
+        is_paused=wanted.state == "paused",
+        mailroom=wiring.current().mailroom,
+        now_ms=clock.now_ms(),
+    )
+    return answers.json(200, _reply_of(record))
+
+
+@router.get(
+    "/messages/{messageId}/receipts",
+    responses=describing.answers({200: ReceiptsReply}, 404),
+    openapi_extra=describing.takes(
+        describing.MESSAGE_ID,
+        describing.parameter(
+            "state",
+            "query",
+            {"type": "string", "enum": [each.name.lower() for each in ReceiptState]},
+            "Only those that are in this state.",
+        ),
+        describing.LIMIT,
+        describing.CURSOR,
+    ),
+)
+async def get_receipts(request: Request) -> Response:
+    """List what became of each recipient, as far as that is kept."""
+    message_id = _message_id_of(request)
+    mailroom, now_ms = wiring.current().mailroom, clock.now_ms()
+    state = _read_state(request)
+    limit, cursor = answers.read_limit(request), answers.read_cursor(request, "receipts")
+    submitting.look_up(message_id, mailroom=mailroom, now_ms=now_ms)
+    page = mailroom.messages.read_receipts(
+        message_id, state=state, cursor=cursor, limit=limit, now_ms=now_ms
+    )
+    reply = ReceiptsReply(
+        receipts=[_receipt_reply(each) for each in page.receipts],
+        cursor=answers.write_cursor("receipts", page.cursor),
+    )
+    return answers.json(200, reply)
+
+
+async def _submit(
+    wanted: MessageRequest, message_id: str, request: Request, *, is_deferred: bool = False
+) -> MessageAccepted:
+    protocol.check_nesting(wanted.msg)
+    now_ms = clock.now_ms()
+    if wanted.delay_seconds is not None and wanted.deliver_at is not None:
+        raise InvalidMessage("either delaySeconds or deliverAt, not both")
+    due_at_ms = wanted.deliver_at
+    if wanted.delay_seconds is not None:
+        due_at_ms = now_ms + wanted.delay_seconds * 1000
+    submission = Submission(
+        publication=Publication(
+            message_id=message_id,
+            trigger=Trigger.HTTP,
+            sender=wanted.sender,
+            msg=wanted.msg,
+            request_id=answers.request_id_of(request),
+            accepted_at_ms=now_ms,
+        ),
+        clients=_clients_of(wanted),
+        qos=wanted.qos,
+        ttl_ms=DEFAULT_TTL_MS if wanted.ttl_seconds is None else wanted.ttl_seconds * 1000,
+        due_at_ms=due_at_ms,
+        receipts=Receipts(wanted.receipts),
+    )
+    submitted = await submitting.submit(
+        submission,
+        is_deferred=is_deferred,
+        mailroom=wiring.current().mailroom,
+        clock=clock.now_ms,
+    )
+    count("Publications")
+    count_report(submitted.report, message_id=message_id)
+    return MessageAccepted(
+        message_id=message_id,
+        accepted=submitted.accepted,
+        missing=submitted.missing,
+        offline=submitted.offline,
+    )
+
+
+def _clients_of(wanted: MessageRequest) -> list[str] | None:
+    target = wanted.target
+    named = [each for each in (target.clients, target.channel, target.all) if each is not None]
+    if len(named) != 1:
+        raise InvalidMessage("target must have exactly one of clients, channel and all")
+    if target.channel is not None:
+        raise Unsupported("target channel is not built yet")
+    return target.clients
+
+
+async def _perform_once(request: Request, perform: Callable[[str], Awaitable[Answer]]) -> Response:
+    identity = f"{request.method} {request.url.path}\n".encode()
+    answer = await repeating.perform_once(
+        perform,
+        key=request.headers.get("Idempotency-Key"),
+        request=identity + await request.body(),
+        message_id=ids.new_message_id(),
+        repeats=lambda: wiring.current().repeats,
+        clock=clock.now_ms,
+    )
+    return answers.written(answer)
+
+
+def _nth_id(batch_id: str, number: int) -> str:
+    """Return the id of a batch's message: under a batch's id always the same one."""
+    return hashlib.sha256(f"{batch_id} {number}".encode()).hexdigest()[:32]
+
+
+def _message_id_of(request: Request) -> str:
+    message_id: str = request.path_params["messageId"]
+    if len(message_id) > bodies.NAME_LENGTH:
+        raise NotFound("there is no such message")
+    return message_id
+
+
+def _read_state(request: Request) -> ReceiptState | None:
+    text = request.query_params.get("state")
+    if text is None:
+        return None
+    names = {each.name.lower(): each for each in ReceiptState}
+    if text not in names:
+        raise InvalidMessage(f"state must be one of {', '.join(names)}")
+    return names[text]
+
+
+def _reply_of(record: MessageRecord) -> MessageReply:
+    message, counts = record.message, record.counts
+    accepted_at_ms = message.publication.accepted_at_ms
+    moments = [
+        Moment(state=state, first_at=first_at_ms, last_at=record.last_at_ms[state])
+        for state, first_at_ms in sorted(record.first_at_ms.items(), key=_by_time_and_progress)
+    ]
+    return MessageReply(
+        message_id=message.message_id,
+        state=record.state.value,
+        counts=CountsReply(**msgspec.structs.asdict(counts)),
+        timeline=[
+            Moment(state="accepted", first_at=accepted_at_ms, last_at=accepted_at_ms),
+            *moments,
+        ],
+        accepted_at=accepted_at_ms,
+        due_at=message.due_at_ms,
+        expires_at=message.expires_at_ms,
+        qos=cast("Any", message.qos),
+        receipts=message.receipts.value,
+    )
+
+
+def _by_time_and_progress(moment: tuple[str, int]) -> tuple[int, int]:
+    state, at_ms = moment
+    return at_ms, ReceiptState[state.upper()]
+
+
+def _receipt_reply(receipt: Receipt) -> ReceiptReply:
+    return ReceiptReply(
+        client_id=receipt.client_id,
+        state=cast("Any", receipt.state.name.lower()),
+        at=receipt.at_ms,
+        sent_at=receipt.sent_at_ms,
+    )

@@ -1,0 +1,155 @@
+"""Take a publication on, whatever it asks for: at once or later, of QoS 0 or 1, to some or all.
+
+What is of QoS 1 or for later is kept (`accepting`); a push of QoS 0 that is for now is not
+(`publishing`). Senders by HTTP come in here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from cloudpush import accepting, publishing
+from cloudpush.delivery import Report
+from cloudpush.errors import Conflict, InvalidMessage, NotFound
+from cloudpush.expanding import send_parts
+from cloudpush.model import DEFAULT_TTL_MS, MessageState, Publication, Receipts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cloudpush.inbox import Mailroom
+    from cloudpush.ports import MessageRecord
+
+MIN_DELAY_MS: Final = 1000
+"""The shortest delay: queues count in seconds."""
+
+
+class Submission(msgspec.Struct, frozen=True, kw_only=True):
+    """What a sender asks for."""
+
+    publication: Publication
+    clients: Sequence[str] | None
+    """The targets; None is all."""
+    qos: int = 0
+    ttl_ms: int = DEFAULT_TTL_MS
+    due_at_ms: int | None = None
+    """None is at once."""
+    receipts: Receipts = Receipts.ALL
+
+
+class Submitted(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of it by the time its sender is answered."""
+
+    message_id: str
+    accepted: int | None
+    """Targets, each once; None for all."""
+    missing: list[str]
+    """Of QoS 0 the targets without a connection; of what is kept those that no client can be."""
+    offline: list[str] | None
+    """The targets whose inbox keeps it for now; None where nobody looked."""
+    report: Report
+
+
+async def submit(
+    submission: Submission,
+    *,
+    is_deferred: bool = False,
+    mailroom: Mailroom,
+    clock: Callable[[], int],
+) -> Submitted:
+    """Take a publication on; with the same message id again, what is kept is not sent twice.
+
+    Args:
+        submission: what is asked for.
+        is_deferred: whether the caller has no time to bring it to anyone itself.
+        mailroom: the ports.
+        clock: milliseconds since the epoch.
+
+    Raises:
+        InvalidMessage: it is due too early or too late.
+        NoTarget, TooManyTargets, PayloadTooLarge, GatewayRefused, StoreUnavailable,
+            QueueUnavailable: as `publishing.publish` and `accepting.accept` do.
+    """
+    publication, clients = submission.publication, submission.clients
+    targets = None if clients is None else publishing.check_targets(clients)
+    if submission.qos or submission.due_at_ms is not None:
+        message = accepting.new_message(
+            publication,
+            targets,
+            qos=submission.qos,
+            ttl_ms=submission.ttl_ms,
+            due_at_ms=_check_due(submission.due_at_ms, publication.accepted_at_ms),
+            receipts=submission.receipts,
+        )
+        accepted = await accepting.accept(
+            message, is_deferred=is_deferred, mailroom=mailroom, clock=clock
+        )
+        missing, offline, report = accepted.missing, accepted.offline, accepted.report
+    elif targets is None:
+        publishing.publish_to_all(publication, jobs=mailroom.expansions)
+        missing, offline, report = list[str](), None, Report()
+    else:
+        published = await publishing.publish(
+            publication, targets, outlet=mailroom.outlet, clock=clock
+        )
+        missing, offline, report = published.missing, None, published.report
+    return Submitted(
+        message_id=publication.message_id,
+        accepted=None if targets is None else len(targets),
+        missing=missing,
+        offline=offline,
+        report=report,
+    )
+
+
+def cancel(message_id: str, *, mailroom: Mailroom, now_ms: int) -> MessageRecord:
+    """Cancel a message that is not due yet; again, and nothing changes.
+
+    Raises:
+        NotFound: there is no record of it.
+        Conflict: it is being sent, or has been.
+    """
+    record = _found(mailroom.messages.cancel(message_id, now_ms=now_ms))
+    if record.stage is not MessageState.CANCELLED:
+        raise Conflict(f"the message is {record.state.value}; only a scheduled one is cancelled")
+    return record
+
+
+def pause(message_id: str, *, is_paused: bool, mailroom: Mailroom, now_ms: int) -> MessageRecord:
+    """Stop bringing a message to those who have not got it, or go on with it.
+
+    Raises:
+        NotFound: there is no record of it.
+        Conflict: it is scheduled, cancelled, or every target has its copy.
+    """
+    record = _found(mailroom.messages.set_paused(message_id, is_paused=is_paused, now_ms=now_ms))
+    wanted = MessageState.PAUSED if is_paused else MessageState.SENDING
+    if record.state is not wanted:
+        raise Conflict(f"the message is {record.state.value}; only a running one is paused")
+    if not is_paused:
+        send_parts(record.message, sorted(record.open_parts), mailroom=mailroom, now_ms=now_ms)
+    return record
+
+
+def look_up(message_id: str, *, mailroom: Mailroom, now_ms: int) -> MessageRecord:
+    """Return what is known of a message.
+
+    Raises:
+        NotFound: nothing is: it was of QoS 0 and for at once, or is over.
+    """
+    return _found(mailroom.messages.get(message_id, now_ms=now_ms))
+
+
+def _found(record: MessageRecord | None) -> MessageRecord:
+    if record is None:
+        raise NotFound("there is no such message, or it is over")
+    return record
+
+
+def _check_due(due_at_ms: int | None, now_ms: int) -> int | None:
+    if due_at_ms is not None and due_at_ms < now_ms + MIN_DELAY_MS:
+        raise InvalidMessage("a message for later is due in at least a second")
+    return due_at_ms
