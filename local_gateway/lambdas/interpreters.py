@@ -70,7 +70,7 @@ def find_python(series: str, path: Path) -> Interpreter:
     if found.series != series:
         raise InterpreterUnfit(f"{path} is Python {found.version}, not {series}")
     if facts["problem"]:
-        raise InterpreterUnfit(f"{path} can't run AWS's runtime client: {facts['problem']}")
+        raise InterpreterUnfit(f"{path} can't run what Lambda's Python has: {facts['problem']}")
     return found
 
 
@@ -101,7 +101,9 @@ def _reason(error: Exception) -> str:
         return error.strerror or str(error)
     if isinstance(error, subprocess.CalledProcessError):
         lines = error.stderr.decode(errors="replace").strip().splitlines()
-        return lines[-1] if lines else f"exit status {error.returncode}"
+        if not lines:
+            return f"exit status {error.returncode}"
+        return lines[-1 if lines[0].startswith("Traceback") else 0]
     return f"no answer within {_SECONDS:.0f} seconds"
 
 

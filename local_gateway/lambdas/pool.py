@@ -55,6 +55,15 @@ _STOPPING: Final = "the emulator is stopping"
 _REPLACED: Final = "its code was replaced"
 
 
+def _fault(error: bytes) -> str:
+    """Return an error object in one line, whatever a runtime of one's own has posted for one."""
+    try:
+        fault = orjson.loads(error)
+        return f"{fault['errorType']}: {fault['errorMessage']}"
+    except (ValueError, KeyError, TypeError):
+        return error.decode(errors="replace") or "Runtime.Unknown"
+
+
 class Pool:
     """Up to `limit` environments made after one blueprint."""
 
@@ -126,8 +135,7 @@ class Pool:
         error = await self._prewarmed[environment]
         if error is None:
             return None
-        fault = orjson.loads(error)
-        return f"{fault['errorType']}: {fault['errorMessage']}"
+        return _fault(error)
 
     def recycle(self) -> None:
         """Drop every environment once it is idle; new ones take over."""

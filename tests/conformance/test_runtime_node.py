@@ -411,3 +411,23 @@ async def test_without_node_a_function_is_refused(
 
     with pytest.raises(InvocationRefused, match=r"F needs Node.js \(nodejs20.x\), and there is no"):
         await host.invoke()
+
+
+@pytest.mark.clause("RUNTIME-21")
+@pytest.mark.parametrize(
+    ("runtime", "parameters", "error"),
+    [
+        ("nodejs24.x", "event, context, done", "Runtime.CallbackHandlerDeprecated"),
+        ("nodejs24.x", "event, context", None),
+        ("nodejs22.x", "event, context, done", None),
+    ],
+)
+async def test_a_callback_is_refused_from_node_24_on(
+    start: StartHost, write: WriteFunction, runtime: str, parameters: str, error: str | None
+) -> None:
+    source = f"exports.handler = async ({parameters}) => ({{ errorType: null }});"
+    host = await start(write(source, runtime=runtime))
+
+    result = await host.invoke()
+
+    assert orjson.loads(result.payload)["errorType"] == error

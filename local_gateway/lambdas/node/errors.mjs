@@ -13,6 +13,7 @@ export class ImportModuleError extends RuntimeError {}
 export class HandlerNotFound extends RuntimeError {}
 export class MalformedHandlerName extends RuntimeError {}
 export class UserCodeSyntaxError extends RuntimeError {}
+export class CallbackHandlerDeprecated extends RuntimeError {}
 
 export class UnhandledPromiseRejection extends RuntimeError {
   constructor(reason, promise) {

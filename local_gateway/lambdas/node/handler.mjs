@@ -6,6 +6,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 
 import {
+  CallbackHandlerDeprecated,
   HandlerNotFound,
   ImportModuleError,
   MalformedHandlerName,
@@ -34,7 +35,20 @@ export async function loadHandler(folder, name) {
   if (typeof handler !== "function") {
     throw new HandlerNotFound(`${name} is not a function`);
   }
+  refuseCallback(handler);
   return handler;
+}
+
+/** Refuse what the runtime of the function, not the Node.js that it has here, doesn't call. */
+function refuseCallback(handler) {
+  const asked = /nodejs(\d+)\.x$/.exec(process.env.AWS_EXECUTION_ENV)?.[1];
+  if (handler.length > 2 && Number(asked) >= 24) {
+    throw new CallbackHandlerDeprecated(
+      "ERROR: AWS Lambda has removed support for callback-based function handlers starting with " +
+        "Node.js 24. You need to modify this function to use a supported handler signature to " +
+        "use Node.js 24 or later.",
+    );
+  }
 }
 
 async function loadModule(folder, root, module) {

@@ -72,6 +72,8 @@ async def test_functions_run_on_it_with_what_lambda_brings_along(
     [
         ("echo 'pyenv: python3.12: command not found' >&2; exit 127", "does not run: pyenv: "),
         ("exit 3", "does not run: exit status 3"),
+        ("echo 'first\nsecond' >&2; exit 1", "does not run: first"),
+        ("echo 'Traceback:\n  why\nLast: x' >&2; exit 1", "does not run: Last: x"),
         ("echo hello", "is no Python interpreter"),
     ],
 )
@@ -104,7 +106,7 @@ def test_an_interpreter_that_lacks_a_module_is_refused_with_its_name(tmp_path: P
     run = f'exec {sys.executable} -c "{code}; {start}" "$@"'
     path = write_script(tmp_path, "python", run)
 
-    with pytest.raises(InterpreterUnfit, match=r"can't run AWS's runtime client: .*simplejson"):
+    with pytest.raises(InterpreterUnfit, match=r"can't run what Lambda's Python has: .*simplejson"):
         find_python(OWN, path)
 
 
