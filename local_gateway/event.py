@@ -1,6 +1,7 @@
 """What a function is given: CONNECT, MESSAGE and DISCONNECT events, byte for byte as AWS's.
 
-The order of keys, what is absent and which headers there are follow the captures in gateway-spec 4.
+The order of keys, what is absent and which headers there are follow the captures that EVENT-1,
+EVENT-18 and EVENT-23 name.
 An event is joined from pieces of JSON, of which all but the ids, the time and the body are written
 once per stage, route or connection: MESSAGE events are the hot path.
 """
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from local_gateway.api import Identity, Stage, WebSocketApi
 
 _REMOVED = frozenset({"connection", "upgrade", "content-length"})
-"""Headers of the handshake that the proxy event lacks (gateway-spec 4.1)."""
+"""Headers of the handshake that the proxy event lacks (EVENT-5)."""
 _REPLACED = frozenset(
     {"host", "x-amzn-trace-id", "x-forwarded-for", "x-forwarded-port", "x-forwarded-proto"}
 )
@@ -108,11 +109,11 @@ class Events:
         self._stage = b'"stage":' + orjson.dumps(stage.name)
         self._domain_name = b'"domainName":' + orjson.dumps(self._host)
         self._api_id = b'"apiId":' + orjson.dumps(api.api_id)
-        # Present only if the stage defines variables (gateway-spec 4.1).
+        # Present only if the stage defines variables (EVENT-15).
         self._stage_variables = _pairs({"stageVariables": variables}) if variables else b""
 
     def connect(self, handshake: Handshake, caller: Caller, request: Request) -> bytes:
-        """Write a CONNECT event (gateway-spec 4.1)."""
+        """Write a CONNECT event (EVENT-1)."""
         return b"".join(
             (
                 b"{",
@@ -146,7 +147,7 @@ class Events:
         )
 
     def disconnect(self, caller: Caller, request: Request, code: int, reason: str) -> bytes:
-        """Write a DISCONNECT event (4.3): its four headers are blank but for the host."""
+        """Write a DISCONNECT event (EVENT-23): its four headers are blank but for the host."""
         headers = {
             "Host": [self._host],
             "x-api-key": [""],
@@ -174,7 +175,7 @@ class Events:
     def message(
         self, head: bytes, message_id: str, text: str, caller: Caller, request: Request
     ) -> bytes:
-        """Write a MESSAGE event (4.2): `body` is the exact text of the message."""
+        """Write a MESSAGE event (EVENT-18): `body` is the exact text of the message."""
         return b"".join(
             (
                 head,
@@ -238,7 +239,7 @@ class Events:
 
 @lru_cache(maxsize=256)
 def write_identity(source_ip: str, user_agent: str | None) -> bytes:
-    """Write `requestContext.identity`; without a `User-Agent` header it has none (4.1).
+    """Write `requestContext.identity`; without a `User-Agent` header it has none (EVENT-14).
 
     Most connections come from few clients, and share the bytes.
     """

@@ -1,6 +1,6 @@
 """The one module of the emulator that draws random numbers, and the ids that AWS shows.
 
-An id of API Gateway is 11 bytes in base64url with its pad, 16 characters (gateway-spec 5):
+An id of API Gateway is 11 bytes in base64url with its pad, 16 characters (ID-1 to ID-4):
 
     bytes 0-3   31-bit counter of 25 ms ticks, so that ids sort by time
     byte  4     top two bits: 11 connection and message, 01 request; the rest tells ids apart
@@ -23,7 +23,7 @@ from itertools import count
 from struct import pack
 
 CONNECTION_ID = re.compile(r"[A-Za-z0-9_-]{14}[AQgw]=")
-"""What every id seen on AWS matches, whole (gateway-spec 5)."""
+"""What every id seen on AWS matches, whole (ID-1)."""
 
 _TICK_MS = 25
 _TICK_OFFSET = 1_686_433_798

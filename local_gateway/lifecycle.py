@@ -80,7 +80,7 @@ class Transition:
 
 GOING_AWAY = Closing(1001, "Going away")
 NO_STATUS = Closing(1005, "Client-side close frame status not set")
-"""What DISCONNECT says of a close frame without a code (gateway-spec 4.3)."""
+"""What DISCONNECT says of a close frame without a code (CLOSE-1)."""
 ABNORMAL = Closing(1006, "")
 DELETED = Closing(1000, "Connection Closed Normally")
 BINARY_REJECTED = Closing(1003, "")

@@ -6,22 +6,22 @@ Where AWS publishes no number for something that must be bounded, the number is 
 from __future__ import annotations
 
 FRAME_BYTES = 32_768
-"""Payload of one frame; one byte more closes with 1009 (gateway-spec 11.1, 11.2)."""
+"""Payload of one frame; one byte more closes with 1009 (LIMIT-1, LIMIT-2)."""
 
 MESSAGE_BYTES = 131_072
-"""A whole message in either direction, and the body of a post (gateway-spec 11.1)."""
+"""A whole message in either direction, and the body of a post (LIMIT-3, MANAGE-12)."""
 
 URL_LENGTH = 4_096
 """Characters of a URL's path and query (ENDPOINT-14)."""
 
 IDLE_TIMEOUT_SECONDS = 600.0
-"""Without traffic in either direction a connection is closed after this (gateway-spec 11.3)."""
+"""Without traffic in either direction a connection is closed after this (LIMIT-6)."""
 
 MAX_DURATION_SECONDS = 7_200.0
-"""However busy, a connection is closed after this (gateway-spec 11.3)."""
+"""However busy, a connection is closed after this (LIMIT-9)."""
 
 CONNECT_RATE = 500.0
-"""New connections per second of an account (gateway-spec 10.5)."""
+"""New connections per second of an account (CONNECT-14)."""
 
 CLIENT_BUFFER_BYTES = 524_288
 """Unsent bytes of one connection from which on a post is refused with 429. AWS publishes none;
@@ -29,7 +29,7 @@ ours holds four of the largest messages."""
 
 IN_FLIGHT_PER_CONNECTION = 512
 """Messages of one connection that are processed at once; from then on nothing is read from it.
-AWS publishes none, and 172 have been seen (gateway-spec 12)."""
+AWS publishes none, and 172 have been seen (LIMIT-14)."""
 
 CLOSE_TIMEOUT_SECONDS = 10.0
 """How long a close frame of ours waits for the client's before the connection is cut. Ours."""
@@ -39,7 +39,7 @@ KEEP_ALIVE_SECONDS = 60.0
 
 
 class TokenBucket:
-    """A rate with a burst, as API Gateway throttles (gateway-spec 10.5).
+    """A rate with a burst, as API Gateway throttles (its page websocket-api-protect).
 
     It starts full, and is told the time.
     """

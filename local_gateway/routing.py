@@ -1,7 +1,7 @@
 r"""From the text of a message to a route key: the API's `RouteSelectionExpression`.
 
 An expression is compiled once per API into constants and paths, and evaluated for each message.
-The grammar is that of gateway-spec 6: `$request.body.path.to[0].x`, `${request.body.path}` and
+The grammar is that of ROUTE-1 to ROUTE-8: `$request.body.path.to[0].x`, `${request.body.path}` and
 constants in any mixture, `\$` for a dollar sign. Nothing but the body can be asked for.
 """
 
@@ -29,7 +29,7 @@ DEFAULT = "$default"
 CONNECT = "$connect"
 DISCONNECT = "$disconnect"
 LIFECYCLE = frozenset({CONNECT, DISCONNECT, DEFAULT})
-"""Route keys that no message can select by name (gateway-spec 6.8)."""
+"""Route keys that no message can select by name (ROUTE-14)."""
 
 Part: TypeAlias = "str | Path"
 """A constant, or what to look up."""
@@ -112,8 +112,8 @@ def evaluate(parts: tuple[Part, ...], text: str) -> str | None:
     """Return what the expression selects in a message.
 
     None if it cannot be evaluated: the text is not JSON (NaN isn't either, nor is what nests deeper
-    than 1,024 levels) or not an object (gateway-spec 6.7). A path that leads nowhere is the empty
-    string (6.4).
+    than 1,024 levels) or not an object (ROUTE-10, ROUTE-11). A path that leads nowhere is the empty
+    string (ROUTE-5).
     """
     try:
         body: Json = orjson.loads(text)

@@ -1,4 +1,4 @@
-"""The events against the captures in gateway-spec 4, with the values of the captures."""
+"""The events against the captures of EVENT-1, EVENT-18 and EVENT-23, with their values."""
 
 from __future__ import annotations
 

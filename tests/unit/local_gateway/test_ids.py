@@ -34,7 +34,7 @@ def test_ids_count_ticks_as_the_service_does() -> None:
     (ours,) = struct.unpack(">I", decoded(GatewayIds("lg10ltpf4f").new_connection_id(NOW))[:4])
     (captured,) = struct.unpack(">I", decoded("R1kmxc2VNjMCFIA=")[:4])
 
-    assert abs(ours - captured) <= 7  # the error that gateway-spec 5 gives for its formula
+    assert abs(ours - captured) <= 7  # the error of the formula behind ID-3
 
 
 def test_ids_sort_by_time() -> None:

@@ -23,17 +23,17 @@ if TYPE_CHECKING:
     from cloudpush.management.credentials import Credentials
 
 DATA_LIMIT: Final = 128 * 1024
-"""The most that one post may carry (gateway-spec 11.1); more is 413."""
+"""The most that one post may carry (API reference, PostToConnection); more is 413."""
 
 DELETE_SECONDS: Final = 10.0
 """The deadline of `delete_connection`."""
 
 _CONNECTION_ID: Final = re.compile(r"[A-Za-z0-9_=-]{1,128}")
-"""Of what ids are made (gateway-spec 5). Nothing else reaches a request line."""
+"""Of what ids are made, as seen on AWS. Nothing else reaches a request line."""
 
 _OUTCOMES: Final = {
     200: Outcome.SENT,
-    204: Outcome.SENT,  # DELETE (gateway-spec 13.2)
+    204: Outcome.SENT,  # DELETE (API reference, DeleteConnection)
     408: Outcome.UNAVAILABLE,  # the server gave up reading; the same request may work
     410: Outcome.GONE,
     413: Outcome.TOO_LARGE,

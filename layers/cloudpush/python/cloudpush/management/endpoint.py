@@ -31,7 +31,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
         return self.path + connection_id.replace("=", "%3D")
 
     def canonical_path_of(self, connection_id: str) -> str:
-        """Return the path to sign (gateway-spec 13.1: the path as sent, encoded once more)."""
+        """Return the path to sign: the path as sent, encoded once more (Signature Version 4)."""
         return self.canonical_path + connection_id.replace("=", "%253D")
 
 
