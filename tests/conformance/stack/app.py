@@ -15,7 +15,6 @@ its handshake, or in the message itself: a JSON object under `tell`, by type of 
 """
 
 import json
-import os
 import time
 from urllib.parse import unquote
 
@@ -67,9 +66,7 @@ def _parse(text):
 
 
 def _management(about):
-    # The local gateway says where it is by the one endpoint that it always gives.
-    origin = os.environ.get("AWS_ENDPOINT_URL_LAMBDA") or f"https://{about['domainName']}"
-    url = f"{origin}/{about['stage']}"
+    url = f"https://{about['domainName']}/{about['stage']}"
     if url not in _clients:
         _clients[url] = boto3.client("apigatewaymanagementapi", endpoint_url=url, config=_CONFIG)
     return _clients[url]
