@@ -26,6 +26,7 @@ from local_gateway.lambdas.invoke_api import InvokeApi
 from local_gateway.lambdas.runtimes import find_interpreters
 from local_gateway.limits import TokenBucket
 from local_gateway.management import ManagementApi
+from local_gateway.metrics import Metrics
 from local_gateway.own import OwnPages
 from local_gateway.registry import Registry
 from local_gateway.server import Server
@@ -190,13 +191,14 @@ class Emulator:
     async def _serve(self, application: Application, provisioning: asyncio.Task[None]) -> None:
         options = self._options
         environment: dict[str, str] = {}
+        metrics = Metrics()
         functions = Functions(
             application,
             environment=environment,
             max_concurrency=options.max_concurrency,
             host_mode=options.host_mode,
             interpreters=self._interpreters,
-            write_log=self._write_log,
+            write_log=metrics.reading(self._write_log),
             why=self._why,
         )
         registry = Registry()
@@ -249,6 +251,7 @@ class Emulator:
                 own_resources.connections(registry, application),
                 own_resources.recycling(functions, application),
                 own_resources.why_lines(self._why),
+                own_resources.metrics(metrics),
             ),
             assumptions=options.assumptions,
             allow_remote=options.allow_remote,

@@ -1,4 +1,4 @@
-"""The emulator's own pages and API, under `/_gateway`: JSON in, JSON out.
+"""The emulator's own pages and API, under `/_gateway`: JSON in, JSON or plain text out.
 
 An error is `{"message": …}`, and where there is a choice `"allowed": […]` beside it. `App` has
 checked the Host and the Origin header before a request comes here.
@@ -7,7 +7,7 @@ checked the Host and the Origin header before a request comes here.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import orjson
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Handler: TypeAlias = Callable[[Any, Sequence[str]], Awaitable[object]]
     """Takes the decoded body, None if there was none, and the parts of the path that stand for
-    `{}`; returns what is encoded as the answer, 200."""
+    `{}`; returns what is encoded as the answer, 200; a `Text` as it stands."""
 
 _PREFIX = "/_gateway"
 _MAX_BODY_BYTES = 65_536
@@ -43,6 +43,13 @@ class Refusal(Exception):
         """Return what is encoded as the answer."""
         content: dict[str, object] = {"message": self.message}
         return content if self.allowed is None else {**content, "allowed": self.allowed}
+
+
+class Text(NamedTuple):
+    """An answer that is not JSON."""
+
+    text: str
+    content_type: str
 
 
 class Resource:
@@ -70,9 +77,13 @@ class OwnPages:
             return
         except Refusal as refusal:
             status, content = refusal.status, refusal.content
-        body = orjson.dumps(content)
+        content_type = "application/json"
+        if isinstance(content, Text):
+            body, content_type = content.text.encode(), content.content_type
+        else:
+            body = orjson.dumps(content)
         headers = [
-            (b"content-type", b"application/json"),
+            (b"content-type", content_type.encode()),
             (b"content-length", str(len(body)).encode()),
             (b"cache-control", b"no-store"),
         ]

@@ -1,11 +1,12 @@
-"""What the emulator's own API serves: health, the clock, connections, functions, why lines."""
+"""What the emulator serves of its own: health, the clock, connections, functions, metrics."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
 from local_gateway import clock
-from local_gateway.own import Refusal, Resource
+from local_gateway.metrics import CONTENT_TYPE
+from local_gateway.own import Refusal, Resource, Text
 from local_gateway.timekeeping import LONGEST_ADVANCE_SECONDS
 from local_gateway.times import iso
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from local_gateway.api import Application
     from local_gateway.lambdas.functions import Functions
+    from local_gateway.metrics import Metrics
     from local_gateway.registry import Registry
     from local_gateway.timekeeping import Timekeeper
     from local_gateway.why import Why
@@ -43,6 +45,15 @@ def health(parts: Callable[[], Mapping[str, bool]]) -> Resource:
         return {"status": "up", "parts": up}
 
     return Resource("/health", GET=get)
+
+
+def metrics(found: Metrics) -> Resource:
+    """Serve `/metrics`: what the functions counted, in Prometheus's text format."""
+
+    async def get(_body: object, _path: Sequence[str]) -> object:
+        return Text(found.write(), CONTENT_TYPE)
+
+    return Resource("/metrics", GET=get)
 
 
 def the_clock(timekeeper: Timekeeper) -> Resource:
