@@ -7,8 +7,9 @@
 /{stage}/@connections/{connectionId}         its management API
 anything else                                the HTTP API
 
-A request whose Host is that of a deployed API, `{apiId}.execute-api.{region}.amazonaws.com`, is for
-this API, and its path what it is on AWS: so is one that an SDK has signed for there.
+A request whose Host is that of a deployed API, `{apiId}.execute-api.{region}.amazonaws.com` or a
+custom domain of the template, is for this API, and its path what it is on AWS: so is one that an
+SDK has signed for there.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from local_gateway.api import Application, HttpApi, Stage, WebSocketApi
 
 INVOKE_PREFIX = "/2015-03-31/"
@@ -93,6 +96,10 @@ class Addressing:
             del self._stages[name]
         self._by_id = {api.api_id: api for api in application.websocket_apis.values()}
         self._http_by_id = {api.api_id: Http(api) for api in application.http_apis.values()}
+        self._domains = {
+            domain: {key: self._socket(each.api, each.stage) for key, each in mappings.items()}
+            for domain, mappings in application.custom_domains.items()
+        }
         self._http_stages: dict[str, Http] = {}
         self._http: Http | None = None
         for api in application.http_apis.values():
@@ -122,7 +129,7 @@ class Addressing:
         return self._http or _NOWHERE
 
     def resolve_at(self, host: str, raw_path: str) -> Address | None:
-        """Return the part that a path belongs to at a deployed API's host; None for other hosts.
+        """Return the part that a path has at the host of a deployed API; None for other hosts.
 
         The host of an API that the template doesn't have stands for the one that has the stage: an
         address of another deployment.
@@ -131,6 +138,8 @@ class Addressing:
             host: in lower case, without a port.
             raw_path: as for `resolve`.
         """
+        if (mappings := self._domains.get(host)) is not None:
+            return _resolve_mapped(mappings, raw_path)
         deployed = _EXECUTE_API.fullmatch(host)
         if deployed is None:
             return None
@@ -143,6 +152,9 @@ class Addressing:
             socket = None if stage is None else Socket(api, stage)
         return (_inside(socket, rest) if socket else None) or _NOWHERE
 
+    def _socket(self, api: str, stage: str) -> Socket:
+        return Socket(self._apis[api], self._apis[api].stages[stage])
+
     def _resolve_named(self, path: str) -> Address:
         logical_id, _, rest = path.partition("/")
         name, _, rest = rest.partition("/")
@@ -151,6 +163,15 @@ class Addressing:
         if api is None or stage is None:
             return _NOWHERE
         return _inside(Socket(api, stage), rest) or _NOWHERE
+
+
+def _resolve_mapped(mappings: Mapping[str, Socket], raw_path: str) -> Address:
+    """Return what a path means at a custom domain: a mapping key stands in place of the stage."""
+    name, _, rest = raw_path[1:].partition("/")
+    socket = mappings.get(unquote(name))
+    if socket is None:
+        socket, rest = mappings.get(""), raw_path[1:]
+    return (_inside(socket, rest) if socket else None) or _NOWHERE
 
 
 def _inside(socket: Socket, rest: str) -> Address | None:

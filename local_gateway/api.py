@@ -251,6 +251,16 @@ class WebSocketApi:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MappedStage:
+    """What a custom domain stands for."""
+
+    api: str
+    """Logical id of a WebSocket API."""
+    stage: str
+    """One of its stages, by name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HttpRoute:
     """A route of an HTTP API."""
 
@@ -380,6 +390,8 @@ class Application:
     usage_plans: Mapping[str, UsagePlan] = field(default_factory=_empty)
     permissions: frozenset[tuple[str, str]] = frozenset()
     """Function logical id and `SourceArn` of each `AWS::Lambda::Permission` for API Gateway."""
+    custom_domains: Mapping[str, Mapping[str, MappedStage]] = field(default_factory=_empty)
+    """By domain name in lower case, then by mapping key, which may be empty."""
     outputs: Mapping[str, str] = field(default_factory=_empty)
     """`Outputs` that could be resolved."""
     included: tuple[Path, ...] = ()

@@ -21,7 +21,7 @@ def write(application: Application, gateway: str, environment: Mapping[str, str]
     """Return the configuration of the hooks.
 
     Args:
-        application: Its WebSocket APIs are what deployed addresses stand for.
+        application: Its WebSocket APIs are what deployed addresses and custom domains stand for.
         gateway: The emulator's URL, without a slash at its end.
         environment: Variables of the functions, of which the SDKs' endpoints are taken.
     """
@@ -34,4 +34,9 @@ def write(application: Application, gateway: str, environment: Mapping[str, str]
         api.api_id: {"name": api.logical_id, "stages": list(api.stages)}
         for api in application.websocket_apis.values()
     }
-    return orjson.dumps({"gateway": gateway, "apis": apis, "services": services}).decode()
+    domains = {
+        domain: {key: {"name": each.api, "stage": each.stage} for key, each in mappings.items()}
+        for domain, mappings in application.custom_domains.items()
+    }
+    configuration = {"gateway": gateway, "apis": apis, "domains": domains, "services": services}
+    return orjson.dumps(configuration).decode()

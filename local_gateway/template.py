@@ -20,6 +20,7 @@ from local_gateway.errors import TemplateError, UnresolvedValue, UnsupportedFeat
 from local_gateway.intrinsics import Resolver
 from local_gateway.resources import (
     api_keys,
+    domains,
     functions,
     http,
     permissions,
@@ -136,13 +137,14 @@ def _read_application(
     found_queues = queues.read(declarations)
     found_tables = tables.read(declarations)
     found_keys = api_keys.read_keys(declarations)
+    found_apis = websocket.read(declarations)
     for named in (found_functions, found_queues, found_tables):
         _check_names(named, declarations)
     return Application(
         template=declarations.file,
         identity=declarations.identity,
         functions=MappingProxyType(found_functions),
-        websocket_apis=MappingProxyType(websocket.read(declarations)),
+        websocket_apis=MappingProxyType(found_apis),
         http_apis=MappingProxyType(http.read(declarations)),
         queues=MappingProxyType(found_queues),
         tables=MappingProxyType(found_tables),
@@ -151,6 +153,7 @@ def _read_application(
         api_keys=MappingProxyType(found_keys),
         usage_plans=MappingProxyType(api_keys.read_plans(declarations, found_keys)),
         permissions=permissions.read(declarations),
+        custom_domains=MappingProxyType(domains.read(declarations, found_apis)),
         outputs=MappingProxyType(dict(outputs)),
         ignored=declarations.ignored(),
     )

@@ -8,6 +8,8 @@ The configuration is that of `redirect.write`:
 
     gateway    the emulator, `http://127.0.0.1:3000`
     apis       its WebSocket APIs by API id: `{"name": logical id, "stages": [names]}`
+    domains    what its custom domains stand for: by domain, then by mapping key,
+               `{"name": logical id, "stage": name}`
     services   what else is emulated, by the end of the SDKs' variable: `{"DYNAMODB": "http://…"}`
 """
 
@@ -43,6 +45,7 @@ class Redirect:
         known: Mapping[str, Any] = json.loads(configuration)
         self._gateway: str = known["gateway"]
         self._apis: Mapping[str, Any] = known["apis"]
+        self._domains: Mapping[str, Any] = known["domains"]
         self._services: Mapping[str, str] = known["services"]
 
     def url_for(self, service: str, operation: str, url: str) -> str:
@@ -71,6 +74,9 @@ class Redirect:
         match = _CONNECTIONS.fullmatch(tail)
         stage, rest = (match["stage"], match["rest"]) if match else (tail, "")
         name = unquote(stage.strip("/"))
+        mapped = self._domains.get(host, {}).get(name)
+        if mapped is not None:
+            return f"/_apis/{mapped['name']}/{mapped['stage']}{rest}"
         deployed = _EXECUTE_API.fullmatch(host)
         api = self._apis.get(deployed[1]) if deployed else None
         if api is None:

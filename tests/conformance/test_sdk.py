@@ -46,6 +46,16 @@ Resources:
   Function:
     Type: AWS::Serverless::Function
     Properties: { CodeUri: code, Handler: app.handler, Runtime: RUNTIME, Timeout: 30 }
+  Mapping:
+    Type: AWS::ApiGatewayV2::ApiMapping
+    Properties:
+      { ApiId: !Ref Chat, Stage: !Ref Stage, DomainName: chat.example.com, ApiMappingKey: v1 }
+  Permission:
+    Type: AWS::Lambda::Permission
+    Properties:
+      Action: lambda:InvokeFunction
+      FunctionName: !Ref Function
+      Principal: apigateway.amazonaws.com
   Table:
     Type: AWS::DynamoDB::Table
     Properties:
@@ -150,7 +160,7 @@ exports.handler = async (event) => {
 
 ADDRESSES = [
     "https://zzzzzzzzzz.execute-api.eu-west-1.amazonaws.com/dev",
-    "https://chat.example.com",
+    "https://chat.example.com/v1",
 ]
 END = "lets no call of an AWS SDK leave this machine."
 
@@ -184,7 +194,9 @@ async def started(
 
 @pytest.mark.clause("SDK-1")
 async def test_boto3(folder: Path) -> None:
-    async with started(folder, BOTO3, file="app.py", runtime="python3.13") as gateway:
+    async with started(
+        folder, BOTO3, file="app.py", runtime="python3.13", arguments=("--strict-auth",)
+    ) as gateway:
         posted, answer = await answer_of(gateway)
 
         assert posted == ["posted"] * 3
@@ -212,7 +224,9 @@ async def test_the_sdk_for_javascript(
         skip("the AWS SDKs for JavaScript are not here: make sdks")
     (folder / "code" / "node_modules").symlink_to(NODE_MODULES)
 
-    async with started(folder, source, file=file, runtime="nodejs20.x") as gateway:
+    async with started(
+        folder, source, file=file, runtime="nodejs20.x", arguments=("--strict-auth",)
+    ) as gateway:
         posted, answer = await answer_of(gateway)
 
         assert posted == ["posted"] * 3

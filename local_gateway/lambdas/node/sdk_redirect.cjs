@@ -55,7 +55,7 @@ function decide(config, { secure, host, path, headers }) {
   const agent = `${headers["x-amz-user-agent"] ?? ""} ${headers["user-agent"] ?? ""}`;
   const isSdk = scope !== undefined || /aws-sdk-(nodejs|js)\//.test(agent);
   const deployed = EXECUTE_API.exec(host)?.[1];
-  if (deployed !== undefined && (config.apis[deployed] || isSdk)) {
+  if (config.domains[host] || (deployed !== undefined && (config.apis[deployed] || isSdk))) {
     return { url: config.gateway + path, host };
   }
   if (!isSdk) {

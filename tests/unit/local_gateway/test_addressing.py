@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,14 @@ from local_gateway.addressing import (
     OwnPage,
     Socket,
 )
-from local_gateway.api import Application, HttpApi, Identity, Stage, WebSocketApi
+from local_gateway.api import (
+    Application,
+    HttpApi,
+    Identity,
+    MappedStage,
+    Stage,
+    WebSocketApi,
+)
 
 DEV = Stage(name="dev")
 PROD = Stage(name="prod")
@@ -137,3 +145,24 @@ def test_a_deployed_apis_host_has_its_paths(host: str, path: str, expected: Addr
     addressing = Addressing(application(CHAT, OTHER, http=HTTP))
 
     assert addressing.resolve_at(host, path) == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/", Socket(CHAT, DEV)),
+        ("/@connections/a", Management(CHAT, DEV, "a")),
+        ("/v2", Socket(CHAT, PROD)),
+        ("/v2/%40connections/a", Management(CHAT, PROD, "a")),
+        ("/dev", Nowhere()),
+        ("/_gateway/", Nowhere()),
+    ],
+)
+def test_a_custom_domain_has_mapping_keys_for_stages(path: str, expected: Address) -> None:
+    mappings = {
+        "": MappedStage(api="Chat", stage="dev"),
+        "v2": MappedStage(api="Chat", stage="prod"),
+    }
+    known = replace(application(CHAT), custom_domains={"ws.example.com": mappings})
+
+    assert Addressing(known).resolve_at("ws.example.com", path) == expected

@@ -12,7 +12,7 @@ import pytest
 
 from local_gateway import redirect
 from local_gateway.addressing import Address, Addressing, Management, Nowhere
-from local_gateway.api import Application, Identity, Stage, WebSocketApi
+from local_gateway.api import Application, Identity, MappedStage, Stage, WebSocketApi
 from local_gateway.lambdas.interpreters import Interpreters
 from local_gateway.lambdas.runtimes import NODE_FOLDER
 from local_gateway.lambdas.sdk_redirect import Redirect, Refused
@@ -47,6 +47,14 @@ def application(*apis: WebSocketApi) -> Application:
         tables={},
         queue_mappings=(),
         schedules=(),
+        custom_domains={
+            "feed.example.com": {
+                "": MappedStage(api="Feed", stage="dev"),
+                "t": MappedStage(api="Feed", stage="test"),
+            }
+        }
+        if len(apis) > 1
+        else {},
     )
 
 
@@ -118,6 +126,18 @@ CASES: Final[dict[str, tuple[Application, tuple[str, str], str, Address | str]]]
         MANAGEMENT,
         f"https://ws.example.com/v1{AT}",
         REFUSED,
+    ),
+    "a domain that the template maps": (
+        TWO,
+        MANAGEMENT,
+        f"https://feed.example.com{AT}",
+        Management(FEED, DEV, "abc%3D"),
+    ),
+    "a domain that the template maps, by a key": (
+        TWO,
+        MANAGEMENT,
+        f"https://feed.example.com/t{AT}",
+        Management(FEED, TEST, "abc%3D"),
     ),
     "the emulator itself": (
         TWO,
