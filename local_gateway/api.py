@@ -90,15 +90,28 @@ class LambdaProxy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceAction:
+    """An action of a service that is embedded here."""
+
+    service: Literal["dynamodb", "sqs"]
+    action: str | None = None
+    """Such as `PutItem`; None where the request names it."""
+    queue_url: str | None = None
+    """Of the queue that an SQS path names."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CustomIntegration:
     """Any other integration of a WebSocket route: its request and response may be mapped."""
 
     logical_id: str
     kind: CustomKind
     function: str | None = None
-    """Logical id, of `AWS`, the one kind that calls a function."""
+    """Logical id, of an `AWS` that calls one."""
     functions: Mapping[str, str] = field(default_factory=_empty)
     """As for `LambdaProxy`."""
+    service: ServiceAction | None = None
+    """Of an `AWS` that calls none."""
     uri: str | None = None
     """Of `HTTP` and `HTTP_PROXY`; may hold `${stageVariables.x}`, and `{x}` for a parameter."""
     method: str = "POST"

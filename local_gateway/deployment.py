@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from local_gateway.authorization.access import Access
     from local_gateway.calls import TimedCall
     from local_gateway.deadlines import Alarm, Deadlines
-    from local_gateway.integration import FunctionRunner, Target
-    from local_gateway.integrations.http_client import HttpClient
+    from local_gateway.integration import Target
+    from local_gateway.integrations.backend import Backends
 
     Timeouts: TypeAlias = "Callable[[int], tuple[Deadlines[TimedCall], Alarm[TimedCall]]]"
     """Takes the milliseconds after which calls are late; returns where they wait for that."""
@@ -70,8 +70,7 @@ class Deployment:
         identity: Identity,
         *,
         access: Access,
-        functions: FunctionRunner,
-        http_client: Callable[[], HttpClient],
+        backends: Backends,
         timeouts: Timeouts,
         assumptions: Assumptions = DEFAULTS,
     ) -> None:
@@ -83,12 +82,12 @@ class Deployment:
             api, stage, identity, takes_first=assumptions.repeated_query == "first"
         )
         targets = {
-            key: compile_target(route, stage, functions, http_client)
+            key: compile_target(route, stage, backends)
             if access.lets_serve(api, stage, route)
             else UnpermittedTarget()
             for key, route in api.routes.items()
         }
-        self.gate = access.gate(api, stage, events=self.events, functions=functions)
+        self.gate = access.gate(api, stage, events=self.events, functions=backends.functions)
         """What a handshake has to pass before `connect`; None lets everybody in."""
         self.connect = targets.get(CONNECT)
         """What decides about a handshake; without one every handshake is accepted."""
@@ -106,15 +105,13 @@ class Deployment:
         ).select
 
 
-def compile_target(
-    route: Route, stage: Stage, functions: FunctionRunner, http_client: Callable[[], HttpClient]
-) -> Target | None:
+def compile_target(route: Route, stage: Stage, backends: Backends) -> Target | None:
     """Return what a route calls on this stage, None for one without an integration.
 
     What the route asks for in front of its integration stands there as a target of its own; a
     handshake is throttled before it gets here, and a goodbye never.
     """
-    target = _compile_integration(route, stage, functions, http_client)
+    target = _compile_integration(route, stage, backends)
     required = required_parameters(route)
     if required:
         return RequiringTarget(target, required)
@@ -126,18 +123,16 @@ def compile_target(
     return target if bucket is None else ThrottledTarget(target, bucket)
 
 
-def _compile_integration(
-    route: Route, stage: Stage, functions: FunctionRunner, http_client: Callable[[], HttpClient]
-) -> Target | None:
+def _compile_integration(route: Route, stage: Stage, backends: Backends) -> Target | None:
     match route.integration:
         case LambdaProxy() as integration:
             function = integration.function_in(stage.name)
-            return LambdaProxyTarget(functions, function, integration.timeout_ms)
+            return LambdaProxyTarget(backends.functions, function, integration.timeout_ms)
         case CustomIntegration() as integration:
             from local_gateway.integrations.compiling import (  # noqa: PLC0415 — its libraries take
                 compile_custom,  # time that templates without it are spared
             )
 
-            return compile_custom(integration, stage, functions, http_client)
+            return compile_custom(integration, stage, backends)
         case None:
             return None

@@ -218,6 +218,7 @@ class Emulator:
             slot_seconds=VIRTUAL_SLOT_SECONDS if options.virtual_clock else SLOT_SECONDS,
             connect_rate=TokenBucket(options.connect_rate) if options.connect_rate else None,
             account_rate=account_rate,
+            services_url=lambda: self._services.url,
             access=access,
             assumptions=options.assumptions,
             why=self._why,

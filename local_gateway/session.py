@@ -25,11 +25,14 @@ from local_gateway.deployment import Deployment
 from local_gateway.event import Caller, Handshake, Request, write_identity
 from local_gateway.handshake import Accepted, Refused, decide, explain_subprotocol, read_offer
 from local_gateway.integration import IntegrationError, NotInvocable
+from local_gateway.integrations.backend import Backends
 from local_gateway.routing import CONNECT
 from local_gateway.upgrade import UPGRADE
 from local_gateway.why import Why
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from local_gateway import api as model
     from local_gateway.assumptions import Assumptions
     from local_gateway.calls import TimedCall
@@ -50,6 +53,10 @@ _SLOTS_PER_TIMEOUT = 8
 _CLOSE_SECONDS = 2.0
 
 
+def _nowhere() -> str:
+    return ""
+
+
 class WebSocketFront:
     """Accepts and refuses handshakes for the WebSocket APIs of an application."""
 
@@ -64,6 +71,7 @@ class WebSocketFront:
         slot_seconds: float = SLOT_SECONDS,
         connect_rate: TokenBucket | None = None,
         account_rate: TokenBucket | None = None,
+        services_url: Callable[[], str] = _nowhere,
         access: Access | None = None,
         assumptions: Assumptions = DEFAULTS,
         why: Why | None = None,
@@ -82,6 +90,7 @@ class WebSocketFront:
                 management API shares the quota, so it gets the same bucket.
             access: Who may connect; the management API gets the same. None asks for nothing that
                 the template doesn't ask for.
+            services_url: Returns where the embedded SQS and DynamoDB are, once they have started.
             assumptions: What is open, decided.
             why: Is told wherever AWS would surprise.
 
@@ -105,14 +114,16 @@ class WebSocketFront:
         self._all_ended = asyncio.Event()
         self._http_client: HttpClient | None = None
         access = Access(application, says=self.why) if access is None else access
+        backends = Backends(
+            functions, self._get_http_client, services_url, application.identity.region
+        )
         self._deployments = {
             (api.logical_id, stage.name): Deployment(
                 api,
                 stage,
                 application.identity,
                 access=access,
-                functions=functions,
-                http_client=self._get_http_client,
+                backends=backends,
                 timeouts=self._timeouts_after,
                 assumptions=assumptions,
             )

@@ -1,4 +1,4 @@
-"""What a non-proxy integration hands to a back-end, and what it gets back."""
+"""Back-ends: what an integration hands to one, and what it gets back."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from local_gateway.integration import IntegrationError
+    from local_gateway.integration import FunctionRunner, IntegrationError
+    from local_gateway.integrations.http_client import HttpClient
     from local_gateway.integrations.mapping import Parameters
     from local_gateway.integrations.variables import Event
 
@@ -47,3 +48,14 @@ class Backend(Protocol):
     def send(self, request: BackendRequest, settle: Settle) -> None:
         """Answer a request: call `settle` once, perhaps before this returns."""
         ...
+
+
+class Backends(NamedTuple):
+    """What the integrations of a stage can reach."""
+
+    functions: FunctionRunner
+    http_client: Callable[[], HttpClient]
+    """What HTTP back-ends share; asked by integrations that have one."""
+    services: Callable[[], str]
+    """Where the embedded SQS and DynamoDB are, once they have started: a URL."""
+    region: str

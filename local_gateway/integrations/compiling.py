@@ -11,44 +11,44 @@ from local_gateway.integrations.mock import MockBackend
 from local_gateway.stage_variables import replace_stage_variables
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from local_gateway.api import CustomIntegration, Stage
-    from local_gateway.integration import FunctionRunner, Target
+    from local_gateway.integration import Target
+    from local_gateway.integrations.backend import Backend, Backends
     from local_gateway.integrations.http import HttpBackend
-    from local_gateway.integrations.http_client import HttpClient
 
 
-def compile_custom(
-    integration: CustomIntegration,
-    stage: Stage,
-    functions: FunctionRunner,
-    http_client: Callable[[], HttpClient],
-) -> Target:
-    """Return the target of an integration of any type but `AWS_PROXY`.
-
-    `http_client` is asked by those that need it.
-    """
+def compile_custom(integration: CustomIntegration, stage: Stage, backends: Backends) -> Target:
+    """Return the target of an integration of any type but `AWS_PROXY`."""
     match integration.kind:
         case "MOCK":
             return CustomTarget(integration, MockBackend())
         case "AWS":
-            function = integration.functions.get(stage.name, integration.function)
-            return CustomTarget(integration, FunctionBackend(functions, function or ""))
+            return CustomTarget(integration, _aws(integration, stage, backends))
         case "HTTP":
-            return CustomTarget(integration, _http(integration, stage, http_client()))
+            return CustomTarget(integration, _http(integration, stage, backends))
         case "HTTP_PROXY":
             from local_gateway.integrations.http import HttpProxyTarget  # noqa: PLC0415 — see below
 
             return HttpProxyTarget(
-                _http(integration, stage, http_client()),
+                _http(integration, stage, backends),
                 ParameterMapping(integration.parameters),
                 integration.timeout_ms,
             )
 
 
-def _http(integration: CustomIntegration, stage: Stage, client: HttpClient) -> HttpBackend:
+def _aws(integration: CustomIntegration, stage: Stage, backends: Backends) -> Backend:
+    action = integration.service
+    if action is None:
+        function = integration.functions.get(stage.name, integration.function)
+        return FunctionBackend(backends.functions, function or "")
+    from local_gateway.integrations.service import ServiceBackend  # noqa: PLC0415 — see below
+
+    client = backends.http_client()
+    return ServiceBackend(client, backends.services, backends.region, integration, action)
+
+
+def _http(integration: CustomIntegration, stage: Stage, backends: Backends) -> HttpBackend:
     from local_gateway.integrations.http import HttpBackend  # noqa: PLC0415 — aiohttp takes 0.3 s
 
     uri = replace_stage_variables(integration.uri or "", stage.variables)
-    return HttpBackend(client, integration, uri)
+    return HttpBackend(backends.http_client(), integration, uri)

@@ -13,6 +13,7 @@ from local_gateway.resources import (
     integration_responses,
     integrations,
     mapping_templates,
+    service_actions,
 )
 from local_gateway.stage_variables import has_stage_variables
 
@@ -27,9 +28,6 @@ _URI: Final = "IntegrationUri"
 _TYPES: Final = ("AWS_PROXY", *get_args(CustomKind))
 _PASSTHROUGH: Final = get_args(Passthrough)
 _METHODS: Final = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "ANY")
-_SERVICE: Final = re.compile(
-    r"arn:[^:]*:apigateway:[^:]*:(?P<service>[^:]+):(?P<kind>action|path)/(?P<rest>.+)"
-)
 _HTTP: Final = re.compile(r"https?://[^/?#\s{}]+(?:[/?][^#\s]*)?", re.IGNORECASE)
 _PLACEHOLDER: Final = re.compile(r"\{([^{}]+)\}")
 
@@ -56,7 +54,7 @@ def read(
     )
     if kind == "AWS_PROXY":
         integrations.check_proxy(properties)
-        function, functions = _functions(properties, stages, declarations)
+        function, functions = function_uris.read(properties, _URI, stages, declarations)
         return LambdaProxy(
             logical_id=logical_id,
             function=function,
@@ -67,10 +65,11 @@ def read(
     integrations.check_connection(properties)
     custom = cast("CustomKind", kind)
     function, functions = None, MappingProxyType[str, str]({})
-    if custom == "AWS":
-        function, functions = _functions(properties, stages, declarations)
+    service = service_actions.read(properties, _URI, declarations) if custom == "AWS" else None
+    if custom == "AWS" and service is None:
+        function, functions = function_uris.read(properties, _URI, stages, declarations)
     is_http = custom in {"HTTP", "HTTP_PROXY"}
-    parameters = _parameters(properties, custom)
+    parameters = _parameters(properties, has_function=function is not None)
     templates = mapping_templates.read(properties, "RequestTemplates")
     if custom == "HTTP_PROXY" and templates:
         declarations.ignore(
@@ -83,6 +82,7 @@ def read(
         kind=custom,
         function=function,
         functions=functions,
+        service=service,
         uri=_http_uri(properties, stages, parameters) if is_http else None,
         method=properties.choice("IntegrationMethod", _METHODS, "POST") if is_http else "POST",
         timeout_ms=timeout_ms,
@@ -96,19 +96,6 @@ def read(
         is_binary=_is_binary(properties, custom),
         has_credentials=properties.has("CredentialsArn"),
     )
-
-
-def _functions(
-    properties: Properties, stages: Mapping[str, Stage], declarations: Declarations
-) -> tuple[str, Mapping[str, str]]:
-    service = _SERVICE.fullmatch(properties.text(_URI))
-    if service and service["service"] != "lambda":
-        raise properties.unsupported(
-            _URI,
-            f"calls {service['service']} ({service['kind']}/{service['rest']})",
-            allowed="the ARN of a function of this template, which can call the service",
-        )
-    return function_uris.read(properties, _URI, stages, declarations)
 
 
 def _http_uri(
@@ -132,7 +119,7 @@ def _http_uri(
     return uri
 
 
-def _parameters(properties: Properties, kind: CustomKind) -> Mapping[str, str]:
+def _parameters(properties: Properties, *, has_function: bool) -> Mapping[str, str]:
     found: dict[str, str] = {}
     declared = properties.section("RequestParameters")
     for target in declared:
@@ -147,7 +134,7 @@ def _parameters(properties: Properties, kind: CustomKind) -> Mapping[str, str]:
             raise declared.error(
                 target, f"is {expression!r}, which {error}", allowed=mapping.SUPPORTED
             ) from error
-        if kind == "AWS":
+        if has_function:
             raise declared.unsupported(target, "is given to a function", allowed="none")
         found[target] = expression
     return MappingProxyType(found)

@@ -7,11 +7,11 @@ import base64
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import orjson
 import pytest
 
-from local_gateway.api import Identity, IntegrationResponse
+from local_gateway.api import IntegrationResponse, ServiceAction
 from local_gateway.errors import TemplateError
-from local_gateway.template import load
 from tests.fakes.functions import Raw, RecordingFunctions
 from tests.fakes.gateway import API_ID
 from tests.fakes.http_server import Reply, ScriptedServer, answer
@@ -27,12 +27,12 @@ from tests.fakes.integrations import (
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
-    from pathlib import Path
 
     from local_gateway.api import Application, CustomKind
     from tests.fakes.functions import Event
     from tests.fakes.gateway import Gateway
 
+    LoadTemplate = Callable[[str], Application]
     StartGateway = Callable[..., Awaitable[Gateway]]
 
 EVENT_TEMPLATE = '{"said":$input.json("$.text")}'
@@ -66,16 +66,9 @@ async def server() -> AsyncIterator[ScriptedServer]:
         yield started
 
 
-@pytest.fixture
-def load_integration(tmp_path: Path) -> Callable[..., Application]:
-    """Read a template with these properties of its integration and integration response."""
-
-    def read(integration: str, response: str = "") -> Application:
-        file = tmp_path / "template.yaml"
-        file.write_text(RESOURCES.format(integration=integration, response=response))
-        return load(file, parameters={}, identity=Identity())
-
-    return read
+def template(integration: str, response: str = "") -> str:
+    """Write a template with these properties of its integration and integration response."""
+    return RESOURCES.format(integration=integration, response=response)
 
 
 def failing(event: Event) -> object:
@@ -346,11 +339,9 @@ async def test_a_back_end_that_is_late_has_timed_out(
 
 @pytest.mark.clause("INTEGRATION-18")
 @pytest.mark.parametrize("timeout", ["49", "29001"])
-def test_a_timeout_out_of_bounds_is_refused(
-    load_integration: Callable[..., Application], timeout: str
-) -> None:
+def test_a_timeout_out_of_bounds_is_refused(load_template: LoadTemplate, timeout: str) -> None:
     with pytest.raises(TemplateError, match=f"TimeoutInMillis: is '{timeout}'"):
-        load_integration(f"IntegrationType: MOCK, TimeoutInMillis: {timeout}")
+        load_template(template(f"IntegrationType: MOCK, TimeoutInMillis: {timeout}"))
 
 
 @pytest.mark.clause("INTEGRATION-19")
@@ -537,10 +528,10 @@ async def test_bytes_become_base64(start_gateway: StartGateway, server: Scripted
     ],
 )
 def test_other_conversions_of_an_answer_are_refused(
-    load_integration: Callable[..., Application], integration: str, strategy: str
+    load_template: LoadTemplate, integration: str, strategy: str
 ) -> None:
     with pytest.raises(TemplateError, match=f"ContentHandlingStrategy: is {strategy}"):
-        load_integration(integration, f"ContentHandlingStrategy: {strategy}")
+        load_template(template(integration, f"ContentHandlingStrategy: {strategy}"))
 
 
 @pytest.mark.clause("INTEGRATION-33")
@@ -558,12 +549,10 @@ async def test_a_stage_variable_is_part_of_the_uri(
 
 @pytest.mark.clause("INTEGRATION-33")
 @pytest.mark.parametrize("kind", ["AWS", "AWS_PROXY"])
-def test_a_stage_variable_names_the_function(
-    load_integration: Callable[..., Application], kind: str
-) -> None:
+def test_a_stage_variable_names_the_function(load_template: LoadTemplate, kind: str) -> None:
     arn = "arn:aws:lambda:us-east-1:123456789012:function:${stageVariables.function}"
 
-    application = load_integration(f'IntegrationType: {kind}, IntegrationUri: "{arn}"')
+    application = load_template(template(f'IntegrationType: {kind}, IntegrationUri: "{arn}"'))
 
     integration: Any = application.websocket_apis["Api"].routes["$default"].integration
     assert integration.function == "Function"
@@ -571,15 +560,19 @@ def test_a_stage_variable_names_the_function(
 
 @pytest.mark.clause("INTEGRATION-33")
 def test_a_stage_without_the_variable_is_refused(
-    load_integration: Callable[..., Application],
+    load_template: LoadTemplate,
 ) -> None:
     with pytest.raises(TemplateError, match="the stage dev has no variable 'host'"):
-        load_integration('IntegrationType: HTTP, IntegrationUri: "http://${stageVariables.host}"')
+        load_template(
+            template('IntegrationType: HTTP, IntegrationUri: "http://${stageVariables.host}"')
+        )
 
 
 @pytest.mark.clause("INTEGRATION-34")
-def test_a_role_is_left_out(load_integration: Callable[..., Application]) -> None:
-    application = load_integration("IntegrationType: MOCK, CredentialsArn: arn:aws:iam::1:role/r")
+def test_a_role_is_left_out(load_template: LoadTemplate) -> None:
+    application = load_template(
+        template("IntegrationType: MOCK, CredentialsArn: arn:aws:iam::1:role/r")
+    )
 
     assert [each.reason for each in application.ignored] == [
         "CredentialsArn: the role isn't assumed here"
@@ -587,9 +580,11 @@ def test_a_role_is_left_out(load_integration: Callable[..., Application]) -> Non
 
 
 @pytest.mark.clause("INTEGRATION-35")
-def test_headers_of_a_response_are_left_out(load_integration: Callable[..., Application]) -> None:
-    application = load_integration(
-        "IntegrationType: MOCK", "ResponseParameters: { method.response.header.x: \"'y'\" }"
+def test_headers_of_a_response_are_left_out(load_template: LoadTemplate) -> None:
+    application = load_template(
+        template(
+            "IntegrationType: MOCK", "ResponseParameters: { method.response.header.x: \"'y'\" }"
+        )
     )
 
     assert [each.reason for each in application.ignored] == [
@@ -598,30 +593,148 @@ def test_headers_of_a_response_are_left_out(load_integration: Callable[..., Appl
 
 
 @pytest.mark.clause("INTEGRATION-36")
-def test_a_back_end_in_a_vpc_is_refused(load_integration: Callable[..., Application]) -> None:
+def test_a_back_end_in_a_vpc_is_refused(load_template: LoadTemplate) -> None:
+    integration = "IntegrationType: HTTP, IntegrationUri: 'http://a.example'"
+
     with pytest.raises(TemplateError, match="ConnectionType: is VPC_LINK"):
-        load_integration(
-            "IntegrationType: HTTP, IntegrationUri: 'http://a.example', ConnectionType: VPC_LINK"
-        )
+        load_template(template(f"{integration}, ConnectionType: VPC_LINK"))
 
 
 @pytest.mark.clause("INTEGRATION-37")
-def test_another_service_is_refused(load_integration: Callable[..., Application]) -> None:
-    uri = "arn:aws:apigateway:us-east-1:states:action/StartExecution"
+async def test_a_services_status_selects_the_response(
+    start_gateway: StartGateway, server: ScriptedServer
+) -> None:
+    integration = custom(
+        "AWS",
+        responses={"/4../": "no", "$default": "yes"},
+        service=ServiceAction(service="dynamodb", action="PutItem"),
+    )
+    gateway = await start_gateway(
+        route_to(integration), services_url=lambda: f"http://127.0.0.1:{server.port}"
+    )
+    server.script("", answer(400))
 
-    with pytest.raises(TemplateError, match="calls states"):
-        load_integration(f'IntegrationType: AWS, IntegrationUri: "{uri}"')
+    assert await ask(gateway, "{}") == "no"
+
+
+@pytest.mark.clause("INTEGRATION-37")
+@pytest.mark.parametrize(
+    "action", ["states:action/StartExecution", "dynamodb:action/PutItem", "sqs:path/1/queue"]
+)
+def test_another_service_is_refused(load_template: LoadTemplate, action: str) -> None:
+    uri = f"arn:aws:apigateway:us-east-1:{action}"
+
+    with pytest.raises(TemplateError, match=f"calls {action.partition(':')[0]}"):
+        load_template(template(f'IntegrationType: AWS, IntegrationUri: "{uri}"'))
 
 
 @pytest.mark.clause("INTEGRATION-38")
 @pytest.mark.parametrize("kind", ["AWS", "AWS_PROXY"])
 def test_a_header_of_the_call_of_a_function_is_refused(
-    load_integration: Callable[..., Application], kind: str
+    load_template: LoadTemplate, kind: str
 ) -> None:
     header = "integration.request.header.X-Amz-Invocation-Type"
 
     with pytest.raises(TemplateError, match="RequestParameters"):
-        load_integration(
-            f"IntegrationType: {kind}, IntegrationUri: !GetAtt Function.Arn, "
-            f"RequestParameters: {{ {header}: \"'Event'\" }}"
+        load_template(
+            template(
+                f"IntegrationType: {kind}, IntegrationUri: !GetAtt Function.Arn, "
+                f"RequestParameters: {{ {header}: \"'Event'\" }}"
+            )
         )
+
+
+@pytest.mark.clause("INTEGRATION-39")
+async def test_a_table_gets_what_the_template_writes(
+    start_gateway: StartGateway, server: ScriptedServer
+) -> None:
+    service = ServiceAction(service="dynamodb", action="PutItem")
+    gateway = await start_gateway(
+        route_to(custom("AWS", '{"TableName":"t"}', service=service)),
+        services_url=lambda: f"http://127.0.0.1:{server.port}",
+    )
+    server.script("", answer(body=b"{}"))
+
+    assert await ask(gateway, "{}") == "{}"
+    (request,) = server.requests
+    assert request.headers["x-amz-target"] == "DynamoDB_20120810.PutItem"
+    assert "/us-east-2/dynamodb/aws4_request" in request.headers["authorization"]
+    assert request.body == b'{"TableName":"t"}'
+
+
+@pytest.mark.clause("INTEGRATION-40")
+async def test_a_queue_gets_the_message_of_a_form(
+    start_gateway: StartGateway, server: ScriptedServer
+) -> None:
+    form = (
+        "Action=SendMessage&MessageBody=a+%26+b&DelaySeconds=5&MessageAttribute.1.Name=n"
+        "&MessageAttribute.1.Value.StringValue=v&MessageAttribute.1.Value.DataType=String"
+    )
+    integration = custom(
+        "AWS",
+        form,
+        service=ServiceAction(service="sqs", queue_url="https://sqs/queue"),
+        parameters={"integration.request.querystring.MessageGroupId": "'group'"},
+    )
+    gateway = await start_gateway(
+        route_to(integration), services_url=lambda: f"http://127.0.0.1:{server.port}"
+    )
+    server.script("", answer(body=b"{}"))
+
+    await ask(gateway, "{}")
+
+    (request,) = server.requests
+    assert request.headers["x-amz-target"] == "AmazonSQS.SendMessage"
+    assert orjson.loads(request.body) == {
+        "QueueUrl": "https://sqs/queue",
+        "MessageBody": "a & b",
+        "MessageGroupId": "group",
+        "DelaySeconds": 5,
+        "MessageAttributes": {"n": {"StringValue": "v", "DataType": "String"}},
+    }
+
+
+@pytest.mark.clause("INTEGRATION-40")
+async def test_another_action_of_sqs_is_an_error(
+    start_gateway: StartGateway, server: ScriptedServer
+) -> None:
+    service = ServiceAction(service="sqs", queue_url="https://sqs/queue")
+    gateway = await start_gateway(
+        route_to(custom("AWS", "Action=ReceiveMessage", service=service)),
+        services_url=lambda: f"http://127.0.0.1:{server.port}",
+    )
+
+    assert await error(gateway) == "Internal server error"
+    assert server.requests == []
+
+
+@pytest.mark.clause("INTEGRATION-41")
+async def test_what_sqs_answers_has_the_shape_of_its_xml(
+    start_gateway: StartGateway, server: ScriptedServer
+) -> None:
+    service = ServiceAction(service="sqs", queue_url="https://sqs/queue")
+    gateway = await start_gateway(
+        route_to(custom("AWS", "Action=SendMessage&MessageBody=a", service=service)),
+        services_url=lambda: f"http://127.0.0.1:{server.port}",
+    )
+    sent = b'{"MessageId":"m","MD5OfMessageBody":"d"}'
+    refused = b'{"__type":"com.amazonaws.sqs#QueueDoesNotExist","message":"none"}'
+    server.script(
+        "", answer(headers={"x-amzn-RequestId": "r"}, body=sent), answer(400, body=refused)
+    )
+
+    assert await ask_json(gateway) == {
+        "SendMessageResponse": {
+            "ResponseMetadata": {"RequestId": "r"},
+            "SendMessageResult": {
+                "MD5OfMessageAttributes": None,
+                "MD5OfMessageBody": "d",
+                "MD5OfMessageSystemAttributes": None,
+                "MessageId": "m",
+                "SequenceNumber": None,
+            },
+        }
+    }
+    assert await ask_json(gateway) == {
+        "Error": {"Code": "QueueDoesNotExist", "Message": "none", "Type": "Sender"}
+    }

@@ -8,20 +8,19 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 
-from local_gateway.api import Identity, LambdaProxy, Model
+from local_gateway.api import LambdaProxy, Model
 from local_gateway.errors import TemplateError
-from local_gateway.template import load
 from tests.fakes.functions import RecordingFunctions
 from tests.fakes.integrations import accepted, ask, custom, error, refusal, route_to
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-    from pathlib import Path
 
     from local_gateway.api import Application
     from tests.fakes.functions import Event
     from tests.fakes.gateway import Gateway
 
+    LoadTemplate = Callable[[str], Application]
     StartGateway = Callable[..., Awaitable[Gateway]]
 
 ASK = LambdaProxy(logical_id="Ask", function="ask")
@@ -48,16 +47,9 @@ Resources:
 """  # noqa: E501 — as a template's author writes it
 
 
-@pytest.fixture
-def load_model(tmp_path: Path) -> Callable[..., Application]:
-    """Read a template with these properties of its route and this schema."""
-
-    def read(route: str, schema: str = "{ type: object }") -> Application:
-        file = tmp_path / "template.yaml"
-        file.write_text(RESOURCES.format(route=route, schema=schema))
-        return load(file, parameters={}, identity=Identity())
-
-    return read
+def template(route: str, schema: str = "{ type: object }") -> str:
+    """Write a template with these properties of its route and this schema."""
+    return RESOURCES.format(route=route, schema=schema)
 
 
 def model(schema: dict[str, Any], name: str = "JoinModel") -> Model:
@@ -164,9 +156,9 @@ async def test_a_schema_is_read_as_draft_4(start_gateway: StartGateway) -> None:
 
 
 @pytest.mark.clause("MODEL-8")
-def test_a_schema_that_is_none_is_refused(load_model: Callable[..., Application]) -> None:
+def test_a_schema_that_is_none_is_refused(load_template: LoadTemplate) -> None:
     with pytest.raises(TemplateError, match=r"Schema\.type: is no JSON schema \(draft 4\)"):
-        load_model("RouteKey: $default", "{ type: thing }")
+        load_template(template("RouteKey: $default", "{ type: thing }"))
 
 
 @pytest.mark.clause("MODEL-9")
@@ -193,14 +185,16 @@ async def test_a_schema_refers_to_its_parts(start_gateway: StartGateway) -> None
 
 
 @pytest.mark.clause("MODEL-10")
-def test_a_reference_elsewhere_is_refused(load_model: Callable[..., Application]) -> None:
+def test_a_reference_elsewhere_is_refused(load_template: LoadTemplate) -> None:
     with pytest.raises(TemplateError, match=r"refers to 'https://example\.com/a\.json'"):
-        load_model("RouteKey: $default", '{ $ref: "https://example.com/a.json" }')
+        load_template(template("RouteKey: $default", '{ $ref: "https://example.com/a.json" }'))
 
 
 @pytest.mark.clause("MODEL-11")
-def test_a_model_is_named_by_its_name(load_model: Callable[..., Application]) -> None:
-    application = load_model("RouteKey: $default, RequestModels: { $default: JoinModel }")
+def test_a_model_is_named_by_its_name(load_template: LoadTemplate) -> None:
+    application = load_template(
+        template("RouteKey: $default, RequestModels: { $default: JoinModel }")
+    )
 
     models = application.websocket_apis["Api"].routes["$default"].models
     assert [found.logical_id for found in models.values()] == ["Model"]
@@ -208,20 +202,16 @@ def test_a_model_is_named_by_its_name(load_model: Callable[..., Application]) ->
 
 @pytest.mark.clause("MODEL-11")
 @pytest.mark.parametrize("name", ["!Ref Model", "Model"])
-def test_a_model_that_is_not_named_is_refused(
-    load_model: Callable[..., Application], name: str
-) -> None:
+def test_a_model_that_is_not_named_is_refused(load_template: LoadTemplate, name: str) -> None:
     with pytest.raises(TemplateError, match="Supported: JoinModel"):
-        load_model(f"RouteKey: $default, RequestModels: {{ $default: {name} }}")
+        load_template(template(f"RouteKey: $default, RequestModels: {{ $default: {name} }}"))
 
 
 @pytest.mark.clause("MODEL-12")
 @pytest.mark.parametrize("key", ["$connect", "$disconnect"])
-def test_a_model_of_what_has_no_body_is_refused(
-    load_model: Callable[..., Application], key: str
-) -> None:
+def test_a_model_of_what_has_no_body_is_refused(load_template: LoadTemplate, key: str) -> None:
     with pytest.raises(TemplateError, match="RequestModels: has models"):
-        load_model(f"RouteKey: {key}, RequestModels: {{ $default: JoinModel }}")
+        load_template(template(f"RouteKey: {key}, RequestModels: {{ $default: JoinModel }}"))
 
 
 @pytest.mark.clause("MODEL-13")
@@ -260,8 +250,8 @@ async def test_a_required_header_is_there_in_any_case(start_gateway: StartGatewa
 
 
 @pytest.mark.clause("MODEL-15")
-def test_parameters_of_another_route_are_refused(load_model: Callable[..., Application]) -> None:
+def test_parameters_of_another_route_are_refused(load_template: LoadTemplate) -> None:
     declared = "RequestParameters: { route.request.header.X: { Required: true } }"
 
     with pytest.raises(TemplateError, match="Supported: parameters of"):
-        load_model(f"RouteKey: $default, {declared}")
+        load_template(template(f"RouteKey: $default, {declared}"))

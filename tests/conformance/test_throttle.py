@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING
 import orjson
 import pytest
 
-from local_gateway.api import Identity, LambdaProxy, Stage, Throttle
+from local_gateway import clock
+from local_gateway.api import LambdaProxy, Throttle
 from local_gateway.errors import TemplateError
-from local_gateway.template import load
-from local_gateway.throttling import route_bucket
 from tests.fakes.functions import RecordingFunctions, accept
 from tests.fakes.integrations import accepted, refusal, route_to
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-    from pathlib import Path
+    from collections.abc import Awaitable, Callable, Iterator
 
     from websockets.asyncio.client import ClientConnection
 
+    from local_gateway.api import Application
     from tests.fakes.functions import Event
     from tests.fakes.gateway import Gateway
 
+    LoadTemplate = Callable[[str], Application]
     StartGateway = Callable[..., Awaitable[Gateway]]
 
 ASK = LambdaProxy(logical_id="Ask", function="ask")
@@ -47,6 +47,14 @@ Resources:
     Type: AWS::Lambda::Function
     Properties: {{ Code: ., Handler: app.handler, Runtime: python3.13 }}
 """  # noqa: E501 — as a template's author writes it
+
+
+@pytest.fixture
+def own_time() -> Iterator[None]:
+    """Let a test move the emulated time, and put it back."""
+    state = clock.state()
+    yield
+    clock.follow(state)
 
 
 def echo() -> RecordingFunctions:
@@ -77,11 +85,18 @@ async def test_a_burst_of_messages_is_let_through(start_gateway: StartGateway) -
 
 
 @pytest.mark.clause("THROTTLE-1")
-def test_a_bucket_refills_at_the_rate() -> None:
-    bucket = route_bucket(Stage(name="dev", throttle=Throttle(rate=2, burst=1)), "$default")
+@pytest.mark.usefixtures("own_time")
+async def test_a_token_comes_back_at_the_rate(start_gateway: StartGateway) -> None:
+    gateway = await start_gateway(
+        route_to(ASK), functions=echo(), throttle=Throttle(rate=2, burst=1)
+    )
 
-    assert bucket is not None
-    assert [bucket.take(at) for at in (0.0, 0.4, 0.5, 0.9, 1.0)] == [True, False, True, False, True]
+    async with gateway.connect() as client:
+        said = [await say(client), await say(client)]
+        await clock.advance(0.5)
+        said += [await say(client), await say(client)]
+
+    assert said == ["$default", "Too Many Requests"] * 2
 
 
 @pytest.mark.clause("THROTTLE-2")
@@ -103,13 +118,12 @@ async def test_settings_of_a_route_go_first(start_gateway: StartGateway) -> None
 
 
 @pytest.mark.clause("THROTTLE-2")
-def test_settings_of_a_route_that_is_not_there_are_refused(tmp_path: Path) -> None:
+def test_settings_of_a_route_that_is_not_there_are_refused(load_template: LoadTemplate) -> None:
     settings = "RouteSettings: { join: { ThrottlingBurstLimit: 1 } }"
-    file = tmp_path / "template.yaml"
-    file.write_text(RESOURCES.format(protocol="WEBSOCKET", stage=settings))
+    template = RESOURCES.format(protocol="WEBSOCKET", stage=settings)
 
     with pytest.raises(TemplateError, match="names 'join', no route of Api"):
-        load(file, parameters={}, identity=Identity())
+        load_template(template)
 
 
 @pytest.mark.clause("THROTTLE-3")
@@ -173,11 +187,12 @@ async def test_a_message_beyond_the_limit_calls_nothing(start_gateway: StartGate
     ("throttle", "rate", "burst"),
     [(Throttle(burst=7), 10_000, 7), (Throttle(rate=7), 7, 5_000)],
 )
-def test_what_a_limit_leaves_open_is_the_accounts(
-    throttle: Throttle, rate: float, burst: float
+async def test_what_a_limit_leaves_open_is_the_accounts(
+    start_gateway: StartGateway, throttle: Throttle, rate: float, burst: float
 ) -> None:
-    bucket = route_bucket(Stage(name="dev", throttle=throttle), "$default")
+    gateway = await start_gateway(throttle=throttle)
 
+    bucket = gateway.front.deployment(gateway.api, gateway.api.stages["dev"]).connect_bucket
     assert bucket is not None
     assert (bucket.per_second, bucket.burst) == (rate, burst)
 
@@ -208,10 +223,9 @@ async def test_a_goodbye_is_not_throttled(start_gateway: StartGateway) -> None:
 
 
 @pytest.mark.clause("THROTTLE-9")
-def test_throttles_of_an_http_api_are_refused(tmp_path: Path) -> None:
+def test_throttles_of_an_http_api_are_refused(load_template: LoadTemplate) -> None:
     settings = "DefaultRouteSettings: { ThrottlingRateLimit: 5 }"
-    file = tmp_path / "template.yaml"
-    file.write_text(RESOURCES.format(protocol="HTTP", stage=settings))
+    template = RESOURCES.format(protocol="HTTP", stage=settings)
 
     with pytest.raises(TemplateError, match="ThrottlingRateLimit: is 5"):
-        load(file, parameters={}, identity=Identity())
+        load_template(template)

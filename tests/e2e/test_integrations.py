@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -93,3 +94,21 @@ async def test_function_gets_the_documented_template_of_connect() -> None:
     assert event["domain"].endswith(".execute-api.us-east-1.amazonaws.com")
     assert event["params"].startswith("{path={}, querystring={user=ann}, header={")
     assert refused.value.response.status_code == 403
+
+
+async def test_table_and_queue_are_reached_without_a_function() -> None:
+    body = json.dumps({"text": "a & b"})
+    digest = hashlib.md5(body.encode(), usedforsecurity=False).hexdigest()
+
+    async with (
+        running_gateway(arguments("aws-services")) as gateway,
+        connect(f"ws://127.0.0.1:{gateway.port}/prod?user=ann") as client,
+        asyncio.timeout(ANSWER_SECONDS),
+    ):
+        who = await ask(client, action="who")
+        await client.send(body)
+        # The function that reads the queue may be faster than the reply.
+        received = [json.loads(await client.recv()) for _ in range(2)]
+
+    assert who == {"user": "ann"}
+    assert sorted(received, key=list) == [{"consumed": {"text": "a & b"}}, {"md5": digest}]
