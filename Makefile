@@ -11,6 +11,7 @@ STACK ?= cloudpush-conformance
 ARGS ?=
 
 PYTHON ?= python3
+PYTHON27 ?= python2.7
 VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(VENV)/.stamp-run
@@ -68,6 +69,15 @@ conformance: $(ALL) ## Hold the local gateway to its clauses; TARGET=aws a deplo
 conformance-deploy: $(UV) ## Deploy the stack of TARGET=aws to your account, as STACK
 	$(SAM) deploy --template-file tests/conformance/stack/template.yaml --stack-name $(STACK) \
 		--resolve-s3 --capabilities CAPABILITY_IAM --no-confirm-changeset $(ARGS)
+
+AUTOBAHN := $(VENV)/autobahn
+
+.PHONY: autobahn
+autobahn: $(ALL) ## Run the Autobahn|Testsuite against the gateway; PYTHON27 is its interpreter
+	test -d $(AUTOBAHN) || $(PYTHON27) -m pip install --quiet --disable-pip-version-check \
+		--target $(AUTOBAHN) autobahntestsuite==0.8.2
+	AUTOBAHN_SUITE='$(abspath $(AUTOBAHN))' AUTOBAHN_PYTHON=$(PYTHON27) \
+		$(BIN)/python -m pytest -m optional tests/autobahn $(ARGS)
 
 .PHONY: matrix
 matrix: $(ALL) ## Write docs/reference/support-matrix.md from the clauses and the tests

@@ -14,7 +14,7 @@ from struct import pack
 from typing import TYPE_CHECKING, Protocol, cast
 
 from websockets.exceptions import PayloadTooBig, ProtocolError
-from websockets.frames import Close, Frame, Opcode
+from websockets.frames import Close, CloseCode, Frame, Opcode
 from websockets.protocol import Protocol as Frames
 from websockets.protocol import Side, State
 
@@ -249,7 +249,12 @@ class Wire(asyncio.Protocol):
                 self._receive(frame)
             if self._is_deaf:
                 return False
-        if frames.parser_exc is not None:
+        if frames.parser_exc is not None and (close := frames.close_rcvd) is not None:
+            # The library takes a close within a fragmented message for an error, and nothing else
+            # fails behind a close. RFC 6455, 5.4: control frames may stand there.
+            is_empty = close.code == CloseCode.NO_STATUS_RCVD
+            self._end(b"" if is_empty else close.serialize(), close)
+        elif frames.parser_exc is not None:
             # Every error of the parser has one but the end of the stream, which it isn't told of.
             assert frames.close_sent is not None, "the parser failed silently"  # noqa: S101 — can't happen
             self._refuse(frames.parser_exc, frames.close_sent)

@@ -78,6 +78,16 @@ async def test_a_close_is_echoed_and_the_connection_ends(main: Stage, payload: b
         assert await client.reader.read() == b""
 
 
+@pytest.mark.clause("CLOSE-3")
+@pytest.mark.parametrize("payload", [b"", struct.pack("!H", 1000), struct.pack("!H", 4001) + b"x"])
+async def test_a_close_within_a_message_is_echoed_too(main: Stage, payload: bytes) -> None:
+    async with main.opened() as client:
+        client.send(frame(TEXT, b"half", is_final=False), frame(CLOSE, payload))
+
+        assert await client.read_frame() == (0x88, payload)
+        assert await client.reader.read() == b""
+
+
 @pytest.mark.clause("CLOSE-4")
 async def test_an_idle_connection_is_told_1001(start_gateway: StartGateway) -> None:
     gateway = await start_gateway(idle_timeout_seconds=0.1)
