@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING
 import orjson
 import pytest
 
+from local_gateway.addressing import Addressing, Management, Nowhere, Socket
 from tests.fakes.gateway import Gateway, RawClient, read_response
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from local_gateway.api import Application
     from tests.conformance.target import Stage
 
     StartGateway = Callable[..., Awaitable[Gateway]]
+    LoadTemplate = Callable[[str], Application]
 
 FORBIDDEN = {"message": "Forbidden"}
 
@@ -45,6 +48,74 @@ async def test_a_query_may_follow_the_slash(main: Stage) -> None:
     event = await main.connect_event("/?a=1")
 
     assert event["queryStringParameters"] == {"a": "1"}
+
+
+DOMAIN = """
+Resources:
+  Chat:
+    Type: AWS::ApiGatewayV2::Api
+    Properties:
+      Name: chat
+      ProtocolType: WEBSOCKET
+      RouteSelectionExpression: $request.body.action
+  Connect:
+    Type: AWS::ApiGatewayV2::Route
+    Properties: { ApiId: !Ref Chat, RouteKey: $connect }
+  Stage:
+    Type: AWS::ApiGatewayV2::Stage
+    Properties: { ApiId: !Ref Chat, StageName: dev, AutoDeploy: true }
+  Domain:
+    Type: AWS::ApiGatewayV2::DomainName
+    Properties: { DomainName: ws.example.com }
+  Mapping:
+    Type: AWS::ApiGatewayV2::ApiMapping
+    Properties: { ApiId: !Ref Chat, Stage: !Ref Stage, DomainName: !Ref Domain, ApiMappingKey: KEY }
+"""
+
+
+@pytest.mark.clause("ENDPOINT-6")
+@pytest.mark.parametrize(
+    ("key", "path", "is_there"),
+    [
+        ("orders", "/orders", True),
+        ("orders", "/orders/", True),
+        ("orders", "/dev", False),
+        ("orders", "/", False),
+        ("''", "/", True),
+        ("''", "/dev", False),
+    ],
+)
+def test_a_mapping_stands_in_place_of_the_stage(
+    load_template: LoadTemplate, key: str, path: str, *, is_there: bool
+) -> None:
+    application = load_template(DOMAIN.replace("KEY", key))
+
+    found = Addressing(application).resolve_at("ws.example.com", path)
+
+    api = application.websocket_apis["Chat"]
+    assert found == (Socket(api, api.stages["dev"]) if is_there else Nowhere())
+
+
+@pytest.mark.clause("MANAGE-20")
+@pytest.mark.parametrize(
+    ("key", "path", "is_there"),
+    [
+        ("orders", "/orders/@connections/L0SM9cOFvHcCIhw=", True),
+        ("orders", "/orders/dev/@connections/L0SM9cOFvHcCIhw=", False),
+        ("''", "/@connections/L0SM9cOFvHcCIhw=", True),
+        ("''", "/dev/@connections/L0SM9cOFvHcCIhw=", False),
+    ],
+)
+def test_a_mapping_stands_in_place_of_the_stage_of_the_management_api(
+    load_template: LoadTemplate, key: str, path: str, *, is_there: bool
+) -> None:
+    application = load_template(DOMAIN.replace("KEY", key))
+
+    found = Addressing(application).resolve_at("ws.example.com", path)
+
+    api = application.websocket_apis["Chat"]
+    managed = Management(api, api.stages["dev"], "L0SM9cOFvHcCIhw=")
+    assert found == (managed if is_there else Nowhere())
 
 
 @pytest.mark.clause("ENDPOINT-7")
