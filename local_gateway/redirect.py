@@ -38,5 +38,11 @@ def write(application: Application, gateway: str, environment: Mapping[str, str]
         domain: {key: {"name": each.api, "stage": each.stage} for key, each in mappings.items()}
         for domain, mappings in application.custom_domains.items()
     }
-    configuration = {"gateway": gateway, "apis": apis, "domains": domains, "services": services}
+    configuration = {
+        "gateway": gateway,
+        "apis": apis,
+        "http_apis": [api.api_id for api in application.http_apis.values()],
+        "domains": domains,
+        "services": services,
+    }
     return orjson.dumps(configuration).decode()

@@ -8,6 +8,7 @@ The configuration is that of `redirect.write`:
 
     gateway    the emulator, `http://127.0.0.1:3000`
     apis       its WebSocket APIs by API id: `{"name": logical id, "stages": [names]}`
+    http_apis  the API ids of its HTTP APIs, which no SDK calls, but a function may
     domains    what its custom domains stand for: by domain, then by mapping key,
                `{"name": logical id, "stage": name}`
     services   what else is emulated, by the end of the SDKs' variable: `{"DYNAMODB": "http://…"}`
@@ -61,9 +62,10 @@ class Redirect:
         if _LOOPBACK.fullmatch(host):
             return url
         tail = f"{parts.path}?{parts.query}" if parts.query else parts.path
-        if service == _MANAGEMENT_API and parts.scheme == "https" and "." in host:
+        is_aws = _AWS.search(host) is not None
+        if service == _MANAGEMENT_API and (is_aws or (parts.scheme == "https" and "." in host)):
             return self._gateway + self._management_path(host, tail)
-        if not _AWS.search(host):
+        if not is_aws:
             return url  # the function's own choice, such as a server in a container
         if service in self._services:
             return self._services[service].rstrip("/") + tail

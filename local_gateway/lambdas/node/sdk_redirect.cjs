@@ -55,14 +55,15 @@ function decide(config, { secure, host, path, headers }) {
   const agent = `${headers["x-amz-user-agent"] ?? ""} ${headers["user-agent"] ?? ""}`;
   const isSdk = scope !== undefined || /aws-sdk-(nodejs|js)\//.test(agent);
   const deployed = EXECUTE_API.exec(host)?.[1];
-  if (config.domains[host] || (deployed !== undefined && (config.apis[deployed] || isSdk))) {
+  const [, prefix, rest] = CONNECTIONS.exec(path) ?? [];
+  const isOurs = config.domains[host] || config.apis[deployed] || config.http_apis.includes(deployed);
+  if (isOurs || (deployed !== undefined && isSdk && rest !== undefined)) {
     return { url: config.gateway + path, host };
   }
   if (!isSdk) {
     return null;
   }
   const service = scope ?? host.split(".")[0];
-  const [, prefix, rest] = CONNECTIONS.exec(path) ?? [];
   if (service === "execute-api" && rest !== undefined && secure && host.includes(".")) {
     return ownDomain(config, host, prefix, rest);
   }

@@ -12,7 +12,7 @@ import pytest
 
 from local_gateway import redirect
 from local_gateway.addressing import Address, Addressing, Management, Nowhere
-from local_gateway.api import Application, Identity, MappedStage, Stage, WebSocketApi
+from local_gateway.api import Application, HttpApi, Identity, MappedStage, Stage, WebSocketApi
 from local_gateway.lambdas.interpreters import Interpreters
 from local_gateway.lambdas.runtimes import NODE_FOLDER
 from local_gateway.lambdas.sdk_redirect import Redirect, Refused
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from tests.unit.local_gateway.lambdas.conftest import StartHost, WriteFunction
 
 GATEWAY: Final = "http://127.0.0.1:3000"
+HTTP: Final = HttpApi(
+    logical_id="Http", api_id="httphttpht", name="http", routes=(), stage=Stage(name="$default")
+)
 DEV, TEST = Stage(name="dev"), Stage(name="test")
 
 
@@ -42,7 +45,7 @@ def application(*apis: WebSocketApi) -> Application:
         identity=Identity(),
         functions={},
         websocket_apis={api.logical_id: api for api in apis},
-        http_apis={},
+        http_apis={"Http": HTTP},
         queues={},
         tables={},
         queue_mappings=(),
@@ -144,6 +147,18 @@ CASES: Final[dict[str, tuple[Application, tuple[str, str], str, Address | str]]]
         MANAGEMENT,
         f"{GATEWAY}/_apis/Feed/test{AT}",
         Management(FEED, TEST, "abc%3D"),
+    ),
+    "a deployed address without TLS": (
+        ONE,
+        MANAGEMENT,
+        f"http://zzzzzzzzzz.execute-api.eu-west-1.amazonaws.com/dev{AT}",
+        Management(CHAT, DEV, "abc%3D"),
+    ),
+    "an API of somebody else's that is no WebSocket API": (
+        ONE,
+        ("EXECUTE_API", "execute-api"),
+        f"{deployed('zzzzzzzzzz')}/prod/items",
+        REFUSED,
     ),
     "an emulated service": (
         ONE,
@@ -296,6 +311,7 @@ PLAIN_REQUESTS: Final = """
     });
     exports.handler = async (port) => [
       await get(https, `https://chatchatch.execute-api.us-east-1.amazonaws.com/x`),
+      await get(https, `https://httphttpht.execute-api.us-east-1.amazonaws.com/x`),
       await get(https, new URL("https://nothing.invalid/x"), { headers: { "User-Agent": "me" } }),
       await get(http, { host: "169.254.169.254", path: "/latest" }),
       process.env.AWS_EC2_METADATA_DISABLED,
@@ -313,9 +329,9 @@ async def test_node_sends_requests_of_others_where_they_are_for(
     interpreters = Interpreters(node=require_node())
     host = await start_host(function, interpreters=interpreters, redirect=configuration)
 
-    template_s_own, elsewhere, metadata, disabled = await host.ask()
+    *own, elsewhere, metadata, disabled = await host.ask()
 
-    assert template_s_own == "ECONNREFUSED"
+    assert own == ["ECONNREFUSED", "ECONNREFUSED"]
     assert elsewhere in {"ENOTFOUND", "EAI_AGAIN"}
     assert metadata == "169.254.169.254 was not asked: there is no instance metadata here"
     assert disabled == "true"
