@@ -274,15 +274,18 @@ async def test_a_handler_that_never_answers_has_answered_null_when_the_loop_is_e
 
 
 @pytest.mark.clause("RUNTIME-15")
-async def test_only_the_first_answer_counts(start: StartHost, write: WriteFunction) -> None:
-    source = """
-        exports.handler = async (event, context, done) => {
-          context.succeed(1);
-          done(null, 2);
-          return 3;
-        };
-    """
-    host = await start(write(source))
+@pytest.mark.parametrize(
+    "handler",
+    [
+        "async (event, context, done) => { context.succeed(1); done(null, 2); return 3; }",
+        "(event, context, done) => { done(null, 1); done(null, 2); context.succeed(3); }",
+        "(event, context) => { context.done(null, 1); context.fail(new Error('2')); }",
+    ],
+)
+async def test_only_the_first_answer_counts(
+    start: StartHost, write: WriteFunction, handler: str
+) -> None:
+    host = await start(write(f"exports.handler = {handler};"))
 
     assert [await host.ask(), await host.ask()] == [1, 1]
 
