@@ -71,7 +71,11 @@ async def run_suite(url: str, folder: Path) -> dict[str, Any]:
     """Run the cases against a server, and return what became of each."""
     spec = folder / "spec.json"
     server = {"agent": "echo", "url": url}
-    cases = {"cases": CASES, "exclude-cases": [], "exclude-agent-cases": {}}
+    cases: dict[str, Any] = {
+        "cases": CASES,
+        "exclude-cases": [],
+        "exclude-agent-cases": {},
+    }
     spec.write_text(json.dumps({"outdir": str(folder), "servers": [server], **cases}))
     process = await asyncio.create_subprocess_exec(
         PYTHON27,
