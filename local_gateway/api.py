@@ -241,6 +241,8 @@ class Stage:
     """`RouteSettings` by route key; what one leaves open is the stage's."""
     missing_routes: tuple[str, ...] = ()
     """Keys of the routes that its deployment doesn't depend on, so that AWS may lack them."""
+    deployment: str | None = None
+    """Logical id of the deployment that it serves; None with AutoDeploy, which serves what is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -100,13 +100,17 @@ class App:
         self._to_plain_request = (
             answer.UPGRADE_REQUIRED if assumptions.plain_request == "426" else answer.FORBIDDEN
         )
-        self._addressing = Addressing(application)
+        self.reload(application)
         self._sockets = sockets
         self._management = management
         self._http = http
         self._invoke = invoke
         self._own = own
         self._allow_remote = allow_remote
+
+    def reload(self, application: Application) -> None:
+        """Know the addresses of a changed template from now on."""
+        self._addressing = Addressing(application)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand a request or a connection to its part."""

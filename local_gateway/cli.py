@@ -29,7 +29,7 @@ from local_gateway.why import Why
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from local_gateway.emulator import Options
+    from local_gateway.configuration import Options
 
 _STOPPED, _FAILED_TO_START, _WRONG_INPUT = 0, 1, 2
 

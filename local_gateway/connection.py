@@ -122,6 +122,10 @@ class Connection:
     def _place(self) -> str:
         return f"stage {self.deployment.stage}"
 
+    def go_away(self) -> None:
+        """Close the connection, whose stage is gone."""
+        self._apply(Input.SHUTDOWN)
+
     # What the wire asks
 
     @property

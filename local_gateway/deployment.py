@@ -104,6 +104,11 @@ class Deployment:
             },
         ).select
 
+    def adopt(self, other: Deployment) -> None:
+        """Become another one: open connections, which hold this one, go by it from now on."""
+        for name in self.__slots__:
+            setattr(self, name, getattr(other, name))
+
 
 def compile_target(route: Route, stage: Stage, backends: Backends) -> Target | None:
     """Return what a route calls on this stage, None for one without an integration.

@@ -7,14 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from local_gateway import clock, limits, own_resources, redirect
+from local_gateway import clock, endpoints, own_resources, redirect
 from local_gateway import why as reasons
-from local_gateway.api import Application, Identity
 from local_gateway.app import App, is_cross_site, is_for_this_machine
-from local_gateway.assumptions import DEFAULTS, Assumptions
 from local_gateway.authorization.access import Access
 from local_gateway.banner import write_banner
 from local_gateway.browsers import BLOCKED_BY_BROWSERS
@@ -29,6 +26,8 @@ from local_gateway.management import ManagementApi
 from local_gateway.metrics import Metrics
 from local_gateway.own import OwnPages
 from local_gateway.registry import Registry
+from local_gateway.reload.parts import Parts, Swappable
+from local_gateway.reload.reloader import Reloader
 from local_gateway.server import Server
 from local_gateway.services import EmbeddedValkey, Services
 from local_gateway.session import SLOT_SECONDS, VIRTUAL_SLOT_SECONDS, WebSocketFront
@@ -38,12 +37,9 @@ from local_gateway.timekeeping import Timekeeper
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
-    from local_gateway.api import Stage, WebSocketApi
-    from local_gateway.authorization.signature import Credentials
-    from local_gateway.lambdas.hosting import HostMode
-    from local_gateway.lambdas.interpreters import Interpreter
+    from local_gateway.api import Application
+    from local_gateway.configuration import Options
     from local_gateway.server import Headers
     from local_gateway.why import Why
 
@@ -52,48 +48,6 @@ EMBEDDED_VALKEY = "embedded:valkey"
 
 STOP_SECONDS = 2.8
 """When a stop has taken this long, what still runs is left to die with the process."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """What the command line, or a test, asks for."""
-
-    template: Path
-    host: str = "127.0.0.1"
-    port: int = 3000
-    """0 is any free one."""
-    identity: Identity = field(default_factory=Identity)
-    parameters: Mapping[str, str] = field(default_factory=dict[str, str])
-    environment: Mapping[str, Mapping[str, str]] = field(
-        default_factory=dict[str, "Mapping[str, str]"]
-    )
-    """`--env-vars`: by logical id; `Parameters` is for every function that has the variable."""
-    imports: Mapping[str, str] = field(default_factory=dict[str, str])
-    """`--import`: what the template takes from elsewhere."""
-    idle_timeout_seconds: float = limits.IDLE_TIMEOUT_SECONDS
-    max_duration_seconds: float = limits.MAX_DURATION_SECONDS
-    connect_rate: float = limits.CONNECT_RATE
-    """Per second; 0 is unlimited."""
-    strict_auth: bool = False
-    """Whether requests without a valid signature, and functions without a permission for API
-    Gateway, are refused as on AWS."""
-    credentials: tuple[Credentials, ...] = ()
-    """Whose signatures count, beside the functions' own."""
-    account_rate: float = 0.0
-    """Per second; 0 is unlimited."""
-    max_concurrency: int = 16
-    host_mode: HostMode = "environments"
-    pythons: Mapping[str, Interpreter] = field(default_factory=dict[str, "Interpreter"])
-    """By version, `3.12`: what functions for it run on."""
-    state_dir: Path | None = None
-    cache_dir: Path | None = None
-    allow_remote: bool = False
-    is_redirecting_sdks: bool = True
-    """Whether calls of AWS SDKs are kept on this machine."""
-    virtual_clock: bool = False
-    """Time moves only when it is told to."""
-    assumptions: Assumptions = DEFAULTS
-    """`--assume`."""
 
 
 class Emulator:
@@ -114,6 +68,7 @@ class Emulator:
         self._valkey: EmbeddedValkey | None = None
         self._services = Services(options.identity)
         self._interpreters = Interpreters()
+        self._parameters: Mapping[str, str] = options.parameters
         self._is_serving = False
         self.banner = ""
         """What was started, as a text for a terminal."""
@@ -147,8 +102,6 @@ class Emulator:
         self._services.launch()
         self._stack.push_async_callback(self._services.stop)
         application = self._load()
-        self._interpreters = find_interpreters(application, options.pythons)
-        check_handlers(application, self._interpreters)
         self._explain_deployments(application)
         provisioning = asyncio.create_task(self._services.provision(application))
         try:
@@ -170,9 +123,18 @@ class Emulator:
             self._valkey = EmbeddedValkey(state_dir=options.state_dir)
             self._stack.callback(self._valkey.stop)
             parameters |= dict.fromkeys(wanting, self._valkey.start())
+        self._parameters = parameters
+        application = self._load_again()
+        self._interpreters = find_interpreters(application, options.pythons)
+        check_handlers(application, self._interpreters)
+        return application
+
+    def _load_again(self) -> Application:
+        """Read the template as it is now."""
+        options = self._options
         return load(
             options.template,
-            parameters=parameters,
+            parameters=self._parameters,
             identity=options.identity,
             cache_dir=options.cache_dir,
             env_vars=options.environment,
@@ -233,12 +195,24 @@ class Emulator:
         )
         http = HttpApiFront(application, functions)
         invoke = InvokeApi(application, functions)
-        sources = Sources(application, functions, self._services)
+        sources = Swappable(Sources(application, functions, self._services))
         timekeeper = Timekeeper(
-            running=lambda: functions.running() | sources.running(),
+            running=lambda: functions.running() | sources.held.running(),
             followers=self._services,
             why=self._why,
             has_functions=bool(application.functions),
+        )
+
+        def current() -> Application:
+            return functions.application
+
+        own = OwnPages(
+            own_resources.health(self._parts),
+            own_resources.the_clock(timekeeper),
+            own_resources.connections(registry, current),
+            own_resources.recycling(functions, current),
+            own_resources.why_lines(self._why),
+            own_resources.metrics(metrics),
         )
         app = App(
             application,
@@ -246,22 +220,16 @@ class Emulator:
             management=management,
             http=http,
             invoke=invoke,
-            own=OwnPages(
-                own_resources.health(self._parts),
-                own_resources.the_clock(timekeeper),
-                own_resources.connections(registry, application),
-                own_resources.recycling(functions, application),
-                own_resources.why_lines(self._why),
-                own_resources.metrics(metrics),
-            ),
+            own=own,
             assumptions=options.assumptions,
             allow_remote=options.allow_remote,
         )
+        places = dict(endpoints.places(application))
         server = Server(
             app,
             host=options.host,
             port=options.port,
-            direct=management.answer_directly(_places(application), admits=self._admits),
+            direct=management.answer_directly(places, admits=self._admits),
         )
         self._stack.push_async_callback(functions.stop)
         self._stack.push_async_callback(sockets.close)
@@ -275,16 +243,51 @@ class Emulator:
             self._why.say(reasons.BLOCKED_PORT, f"port {self.port}")
         await provisioning
         environment |= self._services.environment
-        environment |= _own_endpoints(application, self.port)
-        gateway = f"http://127.0.0.1:{self.port}"
-        is_redirecting = options.is_redirecting_sdks
-        await functions.start(
-            redirect=redirect.write(application, gateway, environment) if is_redirecting else ""
-        )
-        await sources.start()
+        environment |= endpoints.own_endpoints(application, self.port)
+        await functions.start(redirect=self._redirect(application, environment))
+        await sources.held.start()
         self._stack.push_async_callback(sources.stop)
         prewarming = asyncio.create_task(functions.prewarm())
         self._stack.callback(prewarming.cancel)
+        if options.is_watching:
+            parts = Parts(
+                access=access,
+                functions=functions,
+                sockets=sockets,
+                fronts=(management, http, invoke, app),
+                places=places,
+                sources=sources,
+                services=self._services,
+                environment=environment,
+                redirect=lambda new: self._redirect(new, environment),
+                port=self.port,
+            )
+            self._watch(application, parts)
+
+    def _redirect(self, application: Application, environment: Mapping[str, str]) -> str:
+        """Return what the hooks into the AWS SDKs get; empty: there are none."""
+        if not self._options.is_redirecting_sdks:
+            return ""
+        return redirect.write(application, f"http://127.0.0.1:{self.port}", environment)
+
+    def _watch(self, application: Application, parts: Parts) -> None:
+        """Take up what changes on disk until the stop."""
+        reloader = Reloader(
+            application,
+            load=self._load_again,
+            functions=parts.functions,
+            take_up=parts.take_up,
+            keeps_snapshots=self._options.keeps_snapshots,
+            say=self._write_log,
+            why=self._why,
+        )
+        watching = asyncio.create_task(reloader.run(), name="reload")
+
+        async def stop() -> None:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+
+        self._stack.push_async_callback(stop)
 
     def _admits(self, headers: Headers) -> bool:
         """Apply to posts that are answered directly what `App` checks of all others."""
@@ -308,31 +311,3 @@ class Emulator:
         if self._valkey is not None:
             stand_ins["Redis"] = f"Valkey at {self._valkey.url}"
         return stand_ins
-
-
-def _own_endpoints(application: Application, port: int) -> Mapping[str, str]:
-    """Return where the functions find what the gateway itself emulates."""
-    own = {"AWS_ENDPOINT_URL_LAMBDA": f"http://127.0.0.1:{port}"}
-    stages = [
-        stage.name for api in application.websocket_apis.values() for stage in api.stages.values()
-    ]
-    if len(stages) == 1:
-        own["AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"] = f"http://127.0.0.1:{port}/{stages[0]}"
-    return own
-
-
-def _places(application: Application) -> Mapping[bytes, tuple[WebSocketApi, Stage]]:
-    """Return every path that `@connections` of a stage goes by, as it stands in requests."""
-    stages = [
-        (api, stage) for api in application.websocket_apis.values() for stage in api.stages.values()
-    ]
-    names = [stage.name for _, stage in stages]
-    places: dict[bytes, tuple[WebSocketApi, Stage]] = {}
-    for api, stage in stages:
-        prefixes = [f"/_apis/{api.logical_id}/{stage.name}"]
-        if names.count(stage.name) == 1:
-            prefixes.append(f"/{stage.name}")
-        for prefix in prefixes:
-            for at in ("@", "%40"):
-                places[f"{prefix}/{at}connections".encode()] = (api, stage)
-    return places

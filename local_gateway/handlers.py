@@ -33,18 +33,33 @@ def check_handlers(application: Application, interpreters: Interpreters) -> None
         StartError: Files are missing or don't parse, or don't define the handler; or there is no
             interpreter; one line for each function.
     """
-    problems: list[str] = []
-    for function in application.functions.values():
-        problem = entrypoints.problem_of(function, interpreters)
-        if problem is not None:
-            problems.append(f"{function.logical_id}: {problem}")
-        elif function.runtime.startswith("python"):
-            try:
-                _check(function)
-            except _Problem as found:
-                problems.append(f"{function.logical_id}: {found}")
+    problems = [
+        f"{function.logical_id}: {problem}"
+        for function in application.functions.values()
+        if (problem := problem_of(function, interpreters)) is not None
+    ]
     if problems:
         raise StartError("\n".join(problems))
+
+
+def problem_of(function: Function, interpreters: Interpreters) -> str | None:
+    """Return what keeps a function from starting, None if nothing is seen to."""
+    problem = entrypoints.problem_of(function, interpreters)
+    if problem is None and function.runtime.startswith("python"):
+        try:
+            _check(function)
+        except _Problem as found:
+            return str(found)
+    return problem
+
+
+def syntax_error(file: Path) -> str | None:
+    """Return what is wrong with a Python file, `file:line: problem`; None if it can be read."""
+    try:
+        _parse(file)
+    except _Problem as problem:
+        return str(problem)
+    return None
 
 
 def _check(function: Function) -> None:

@@ -67,6 +67,10 @@ class ManagementApi:
         self._why = why or Why()
         access = Access(application, says=self._why) if access is None else access
         self._signatures = access.signatures
+        self.reload(application)
+
+    def reload(self, application: Application) -> None:
+        """Manage the APIs of a changed template from now on."""
         self._ids = {
             api.logical_id: GatewayIds(api.api_id) for api in application.websocket_apis.values()
         }

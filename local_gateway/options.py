@@ -10,6 +10,7 @@ import ipaddress
 import json
 import os
 import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -17,7 +18,7 @@ from local_gateway import assumptions, limits
 from local_gateway.api import Identity
 from local_gateway.assumptions import Assumptions, UnknownAssumption
 from local_gateway.authorization.signature import Credentials
-from local_gateway.emulator import Options
+from local_gateway.configuration import Options
 from local_gateway.lambdas.interpreters import Interpreter, InterpreterUnfit, find_python
 
 if TYPE_CHECKING:
@@ -139,6 +140,18 @@ def parser() -> argparse.ArgumentParser:
         metavar="NAME=VALUE",
         help="choose what nobody has published of AWS; a wrong one lists those that there are",
     )
+    add(
+        "--watch",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="take up changes of the template and of code while running (default: on a terminal)",
+    )
+    add(
+        "--deployment-snapshots",
+        action="store_true",
+        help="when the template changes, let stages without AutoDeploy keep their routes until "
+        "their deployment has a new logical id, as on AWS",
+    )
     add("--seed", type=int, metavar="N", help="draw the same ids at the same times again")
     add(
         "--virtual-clock",
@@ -180,6 +193,8 @@ def read_options(parsed: argparse.Namespace) -> Options:
         account_rate=parsed.account_rate,
         max_concurrency=parsed.max_concurrency,
         host_mode=parsed.host_mode,
+        is_watching=sys.stderr.isatty() if parsed.watch is None else parsed.watch,
+        keeps_snapshots=parsed.deployment_snapshots,
         pythons=_pythons(parsed.python),
         state_dir=parsed.state_dir,
         cache_dir=Path(cache) / "cloudpush",

@@ -75,16 +75,16 @@ def the_clock(timekeeper: Timekeeper) -> Resource:
     return Resource("/clock", GET=get, POST=post)
 
 
-def connections(registry: Registry, application: Application) -> Resource:
+def connections(registry: Registry, application: Callable[[], Application]) -> Resource:
     """Serve `/connections`: what is known of each that is open, the oldest first."""
-    apis = {api.api_id: api.logical_id for api in application.websocket_apis.values()}
 
     async def get(_body: object, _path: Sequence[str]) -> object:
+        apis = {api.api_id: api.logical_id for api in application().websocket_apis.values()}
         return {
             "connections": [
                 {
                     "connectionId": each.connection_id,
-                    "api": apis[each.api_id],
+                    "api": apis.get(each.api_id),
                     "stage": each.stage_name,
                     "connectedAt": iso(each.connected_at),
                     "lastActiveAt": iso(each.last_active_at),
@@ -99,15 +99,16 @@ def connections(registry: Registry, application: Application) -> Resource:
     return Resource("/connections", GET=get)
 
 
-def recycling(functions: Functions, application: Application) -> Resource:
+def recycling(functions: Functions, application: Callable[[], Application]) -> Resource:
     """Serve `/functions/{logicalId}/recycle`: the function's next event gets a new environment."""
 
     async def post(_body: object, path: Sequence[str]) -> object:
-        if path[0] not in application.functions:
+        known = application().functions
+        if path[0] not in known:
             raise Refusal(
                 f"the template has no function {path[0]}",
                 status=404,
-                allowed=application.functions,
+                allowed=known,
             )
         functions.recycle(path[0])
         return {"recycled": path[0]}

@@ -64,6 +64,10 @@ class OpenConnection(Protocol):
         """Close the connection, as `DELETE` does."""
         ...
 
+    def go_away(self) -> None:
+        """Close the connection with 1001: what it was opened on is there no longer."""
+        ...
+
 
 class Registry:
     """Which connections are open, and which are still connecting. Every call is O(1)."""

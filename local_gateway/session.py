@@ -113,23 +113,46 @@ class WebSocketFront:
         self._running: set[Call] = set()
         self._all_ended = asyncio.Event()
         self._http_client: HttpClient | None = None
-        access = Access(application, says=self.why) if access is None else access
-        backends = Backends(
+        self._access = Access(application, says=self.why) if access is None else access
+        self._backends = Backends(
             functions, self._get_http_client, services_url, application.identity.region
         )
-        self._deployments = {
+        self._deployments = self.compile(application)
+
+    def compile(self, application: model.Application) -> dict[tuple[str, str], Deployment]:
+        """Return the stages of an application, by API and name, without serving them.
+
+        Raises:
+            TemplateError: A route selection expression is not understood.
+        """
+        return {
             (api.logical_id, stage.name): Deployment(
                 api,
                 stage,
                 application.identity,
-                access=access,
-                backends=backends,
+                access=self._access,
+                backends=self._backends,
                 timeouts=self._timeouts_after,
-                assumptions=assumptions,
+                assumptions=self.assumptions,
             )
             for api in application.websocket_apis.values()
             for stage in api.stages.values()
         }
+
+    def reload(self, compiled: dict[tuple[str, str], Deployment]) -> None:
+        """Serve these stages from now on.
+
+        Open connections stay where their stage is still there; the others are closed with 1001.
+        """
+        before, self._deployments = self._deployments, dict(compiled)
+        for key, deployment in before.items():
+            if key in compiled:
+                deployment.adopt(compiled[key])
+                self._deployments[key] = deployment
+        gone = {(each.api_id, each.stage) for key, each in before.items() if key not in compiled}
+        for connection in self.registry.connections() if gone else ():
+            if (connection.api_id, connection.stage_name) in gone:
+                connection.go_away()
 
     async def __call__(
         self,

@@ -210,6 +210,12 @@ DEPLOYMENT_MISSES_ROUTE = _reason(
     "DEPLOY-2",
     "the deployment does not depend on {routes}: AWS may take its snapshot before they are there",
 )
+SNAPSHOT_OUTDATED = _reason(
+    "snapshot-outdated",
+    "DEPLOY-6",
+    "its routes changed, and its deployment is the same: AWS {what} serving the old ones until the "
+    "stage has AutoDeploy or a deployment with a new logical id",
+)
 TIME_ADVANCED = _reason(
     "time-advanced",
     "TIME-7",

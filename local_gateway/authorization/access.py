@@ -47,14 +47,23 @@ class Access:
         self.identity = application.identity
         self.keeps_context_types = keeps_context_types
         self._is_strict = is_strict
+        self._planned = (application.api_keys, application.usage_plans)
         self.plans = UsagePlans(application)
-        self.permissions = Permissions(application)
         self.signatures = Signatures(
             credentials,
             region=application.identity.region,
             is_strict=is_strict,
             says=self.why,
         )
+        self.reload(application)
+
+    def reload(self, application: Application) -> None:
+        """Go by a changed template from now on; what has been used of unchanged plans counts on."""
+        planned = (application.api_keys, application.usage_plans)
+        if planned != self._planned:
+            self._planned = planned
+            self.plans = UsagePlans(application)
+        self.permissions = Permissions(application)
         for function, sources in find_missing(application).items():
             shown = ", ".join(sources)
             self.why.say(why.PERMISSION_MISSING, f"function {function}", sources=shown)

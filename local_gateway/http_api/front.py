@@ -47,12 +47,16 @@ class HttpApiFront:
 
     def __init__(self, application: Application, functions: Functions) -> None:
         """Take the template's APIs, and what runs their functions."""
-        apis = application.http_apis
         self._identity = application.identity
         self._functions = functions
+        self._running: set[asyncio.Task[InvokeResult]] = set()
+        self.reload(application)
+
+    def reload(self, application: Application) -> None:
+        """Serve the APIs of a changed template from now on."""
+        apis = application.http_apis
         self._routers = {name: Router(api.routes) for name, api in apis.items()}
         self._ids = {name: GatewayIds(api.api_id) for name, api in apis.items()}
-        self._running: set[asyncio.Task[InvokeResult]] = set()
 
     async def __call__(self, api: HttpApi, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request to `api`."""

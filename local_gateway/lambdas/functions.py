@@ -22,7 +22,7 @@ from local_gateway.lambdas.runtimes import interpreter_notes, missing
 from local_gateway.why import Why
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from local_gateway.api import Application
     from local_gateway.lambdas.hosting import AnyPool, HostMode
@@ -71,7 +71,8 @@ class Functions:
         `write_log` gets each line of a function's output, its name and request id in front;
         `why` is told wherever Lambda would surprise.
         """
-        self._application = application
+        self.application = application
+        """What is served; `reload` replaces it."""
         self._why = why or Why()
         self._hosting = Hosting(
             host_mode,
@@ -83,6 +84,7 @@ class Functions:
             why=self._why,
         )
         self._pools: dict[str, AnyPool] = {}
+        self._retired: list[AnyPool] = []
         self._layers: list[Layer] = []
         self._submits: dict[str, Submit] = {}
         self._ends: dict[Invocation, asyncio.Future[None]] = {}
@@ -90,7 +92,13 @@ class Functions:
     @property
     def process_ids(self) -> list[int]:
         """Return the processes of all environments that have not ended."""
-        return [pid for pool in self._pools.values() for pid in pool.process_ids]
+        pools = (*self._pools.values(), *self._retired)
+        return [pid for pool in pools for pid in pool.process_ids]
+
+    @property
+    def interpreters(self) -> Interpreters:
+        """Return what they run on."""
+        return self._hosting.interpreters
 
     async def start(self, *, redirect: str = "") -> None:
         """Get ready to invoke; processes start with the first event, or with `prewarm`.
@@ -100,14 +108,8 @@ class Functions:
         """
         self._hosting.open(redirect)
         interpreters = self._hosting.interpreters
-        width = max(map(len, self._application.functions), default=0)
-        self._pools = {
-            logical_id: self._hosting.pool(function, width=width)
-            for logical_id, function in self._application.functions.items()
-            if missing(function, interpreters) is None
-        }
-        self._stack()
-        for place, problem in interpreter_notes(self._application, interpreters):
+        self._replace(self.application.functions)
+        for place, problem in interpreter_notes(self.application, interpreters):
             self._why.say(reasons.INTERPRETER_DIFFERS, place, problem=problem)
 
     async def prewarm(self) -> dict[str, str]:
@@ -233,15 +235,58 @@ class Functions:
         if pool is not None:
             pool.recycle()
 
+    def refresh(self, function: str) -> None:
+        """Let a function's next event find what has changed on disk."""
+        # Several layers are one folder of links, which new files need to be in.
+        if len(self.application.functions[function].layers) > 1:
+            self._replace([function])
+        else:
+            self.recycle(function)
+
+    def reload(self, application: Application, changed: Iterable[str], *, redirect: str) -> None:
+        """Run the functions of a changed template from now on.
+
+        Args:
+            application: The template.
+            changed: The functions that are new, gone or changed; the others go on as they are.
+            redirect: As for `start`.
+        """
+        self.application = application
+        self._hosting.change(redirect, self._hosting.interpreters)
+        self._replace(changed)
+
+    def _replace(self, functions: Iterable[str]) -> None:
+        """Make new pools; those before them go on until their events are handled."""
+        self._retired = [pool for pool in self._retired if not pool.is_empty]
+        declared = self.application.functions
+        width = max(map(len, declared), default=0)
+        for name in functions:
+            before = self._pools.pop(name, None)
+            function = declared.get(name)
+            if function is not None and missing(function, self._hosting.interpreters) is None:
+                self._pools[name] = self._hosting.pool(function, width=width)
+            if before is not None:
+                before.retire(partial(self._hand_over, name))
+                self._retired.append(before)
+        self._stack()
+
+    def _hand_over(self, function: str, invocation: Invocation) -> None:
+        pool = self._pools.get(function)
+        if pool is None:
+            invocation.settle(self._refusal(function))
+        else:
+            pool.submit(invocation)
+
     async def stop(self) -> None:
         """Kill every process and refuse every caller that waits; may be called twice."""
-        pools, self._pools = self._pools, {}
+        pools = [*self._pools.values(), *self._retired]
+        self._pools, self._retired = {}, []
         self._stack()
-        for pool in pools.values():
+        for pool in pools:
             pool.stop()
         try:
             async with asyncio.timeout(STOP_SECONDS):
-                for pool in pools.values():
+                for pool in pools:
                     await pool.wait_stopped()
         except TimeoutError:
             _log.warning("processes that were killed are still there")
@@ -262,7 +307,7 @@ class Functions:
             end.set_result(None)
 
     def _refusal(self, logical_id: str) -> InvocationRefused:
-        function = self._application.functions.get(logical_id)
+        function = self.application.functions.get(logical_id)
         if function is None:
             return InvocationRefused(f"the template has no function {logical_id}")
         problem = missing(function, self._hosting.interpreters)

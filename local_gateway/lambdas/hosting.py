@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import shutil
 import tempfile
@@ -57,6 +58,7 @@ class Hosting:
         self._lifeline: tuple[int, int] | None = None
         self._opt = ""
         """The folder of the folders that layers are merged in."""
+        self._opts = itertools.count()
         self._uninstall: Callable[[], None] | None = None
 
     def open(self, redirect: str) -> None:
@@ -66,6 +68,11 @@ class Hosting:
         self._opt = tempfile.mkdtemp(prefix="local-gateway-opt-")
         if self._mode == "inline":
             self._uninstall = shared.install(redirect)
+
+    def change(self, redirect: str, interpreters: Interpreters) -> None:
+        """Take what pools that are made from now on get."""
+        self._redirect = redirect
+        self.interpreters = interpreters
 
     def close(self) -> None:
         """Give back what `open` took; may be called twice."""
@@ -84,7 +91,8 @@ class Hosting:
         reserved = function.reserved_concurrency
         limit = self._max_concurrency if reserved is None else reserved
         label = f"{function.logical_id:<{width}}"
-        opt = opt_of(function.layers, Path(self._opt) / function.logical_id)
+        # A folder of its own for each pool: one that is replaced may still read from its own.
+        opt = opt_of(function.layers, Path(self._opt) / f"{function.logical_id}-{next(self._opts)}")
         lifeline = -1 if self._lifeline is None else self._lifeline[0]
         runs = program(function, opt, self.interpreters, redirect=self._redirect, lifeline=lifeline)
         variables = environment_variables(

@@ -79,6 +79,10 @@ class InvokeApi:
         self._identity = application.identity
         self._functions = functions
         self._asynchronous = asynchronous or AsynchronousInvoker(functions)
+        self.reload(application)
+
+    def reload(self, application: Application) -> None:
+        """Know the functions of a changed template from now on."""
         self._logical_ids = {name: name for name in application.functions}
         self._logical_ids |= {f.name: name for name, f in application.functions.items()}
 

@@ -85,6 +85,8 @@ class Pool:
         self._deadlines: Deadlines[Environment] = Deadlines(blueprint.function.timeout_seconds)
         self._alarm = MachineAlarm(self._deadlines, self._time_out)
         self._on_timeout = on_timeout
+        self._successor: Callable[[Invocation], None] | None = None
+        """Who gets what waits, once this pool has been replaced."""
         self._is_stopping = False
         self._emptied = asyncio.Event()
 
@@ -147,6 +149,21 @@ class Pool:
             self._unload(environment)
         self._grow()
 
+    def retire(self, successor: Callable[[Invocation], None]) -> None:
+        """Let every environment end after its event, and hand what waits to `successor`."""
+        self._successor = successor
+        self.recycle()
+        waiting, self._waiting = self._waiting, OrderedDict()
+        for invocation in waiting:
+            successor(invocation)
+        if not self._all:
+            self._emptied.set()
+
+    @property
+    def is_empty(self) -> bool:
+        """Return whether a pool that was retired or stopped has no process left."""
+        return self._emptied.is_set()
+
     def stop(self) -> None:
         """Kill all processes and refuse all callers; `wait_stopped` waits for the end."""
         self._is_stopping = True
@@ -199,6 +216,8 @@ class Pool:
         """See `Owner`: it is the first in the queue again."""
         if self._is_stopping:
             invocation.refuse(_STOPPING)
+        elif self._successor is not None:
+            self._successor(invocation)
         elif not invocation.is_settled:
             self._waiting[invocation] = None
             self._waiting.move_to_end(invocation, last=False)
@@ -247,7 +266,7 @@ class Pool:
         self._started(environment, None)
         if environment in self._idle:
             self._idle.remove(environment)
-        if self._is_stopping:
+        if self._is_stopping or self._successor is not None:
             if not self._all:
                 self._emptied.set()
         elif environment.runs and not self._all and not self._waiting:
@@ -297,7 +316,7 @@ class Pool:
 
     def _grow(self) -> None:
         """Start an environment if the queue is worth one; else look again when it may be."""
-        if not self._waiting or len(self._all) >= self._limit:
+        if not self._waiting or len(self._all) >= self._limit or self._successor is not None:
             return  # `submit` and `is_gone` call again
         now, first = clock.machine(), next(iter(self._waiting))
         due = first.waits_since

@@ -7,6 +7,7 @@ one, without those that hold no code of the author's, and no more than `MAX_FOLD
 from __future__ import annotations
 
 import os
+from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -47,22 +48,32 @@ class Watcher:
             OSError: The operating system has no watches left.
         """
         while True:
-            async for batch in awatch(
-                *self.folders(),
-                watch_filter=self._is_wanted,
-                debounce=_AT_MOST_MS,
-                step=_SETTLE_MS,
-                recursive=False,
-                ignore_permission_denied=True,
-            ):
-                paths = [Path(path) for _, path in batch]
-                new = [path for path in paths if path.is_dir()]
-                files = [path for path in paths if path not in new]
-                files += [file for folder in new for file in self._files_below(folder)]
-                if files:
-                    yield frozenset(self._name(file) for file in files)
-                if new:
-                    break  # from now on with the new folders
+            async with aclosing(self._batches()) as batches:
+                async for batch in batches:
+                    paths = [Path(path) for _, path in batch]
+                    new = [path for path in paths if path.is_dir()]
+                    files = [path for path in paths if path not in new]
+                    files += [file for folder in new for file in self._files_below(folder)]
+                    if files:
+                        yield frozenset(self._name(file) for file in files)
+                    if new:
+                        break  # from now on with the new folders
+
+    async def _batches(self) -> AsyncGenerator[set[tuple[Change, str]]]:
+        changes = awatch(
+            *self.folders(),
+            watch_filter=self._is_wanted,
+            debounce=_AT_MOST_MS,
+            step=_SETTLE_MS,
+            recursive=False,
+            ignore_permission_denied=True,
+        )
+        try:
+            async with aclosing(changes):
+                async for batch in changes:
+                    yield batch
+        except RuntimeError as error:  # what watchfiles raises of its own derives from it
+            raise OSError(str(error)) from error
 
     def folders(self) -> list[Path]:
         """Return the folders that take a watch at this moment."""

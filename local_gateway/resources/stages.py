@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _KIND: Final = "AWS::ApiGatewayV2::Stage"
+_DEPLOYMENT: Final = "AWS::ApiGatewayV2::Deployment"
 _BURST, _RATE = "ThrottlingBurstLimit", "ThrottlingRateLimit"
 _THROTTLES: Final = (_BURST, _RATE)
 _MAX_BURST: Final = 2**31 - 1
@@ -42,6 +43,7 @@ def read(api: str, declarations: Declarations, *, is_http: bool) -> dict[str, St
             variables=MappingProxyType(_variables(properties)),
             throttle=_throttle(properties.mapping("DefaultRouteSettings"), is_http=is_http),
             route_throttles=MappingProxyType(_route_throttles(properties, is_http=is_http)),
+            deployment=_deployment(properties, declarations),
         )
     if not stages:
         raise declarations.properties(api).place.error(
@@ -65,6 +67,13 @@ def _name(properties: Properties, *, is_http: bool) -> str:
 def _variables(properties: Properties) -> dict[str, str]:
     variables = properties.mapping("StageVariables")
     return {name: variables.text(name) for name in variables} if variables else {}
+
+
+def _deployment(properties: Properties, declarations: Declarations) -> str | None:
+    if properties.boolean("AutoDeploy"):
+        return None
+    deployment = properties.optional_text("DeploymentId")
+    return declarations.find(_DEPLOYMENT, deployment) if deployment else None
 
 
 def check_route_throttles(

@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 from collections import deque
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -48,6 +49,8 @@ class Services:
         self._listener: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
         self._client: ServiceClient | None = None
+        self._created: set[str] = set()
+        """The names of queues and tables that are there."""
         self._callbacks: dict[str, list[Callable[[int], None]]] = {}
         self._port = 0
         self._words: asyncio.StreamWriter | None = None
@@ -142,10 +145,33 @@ class Services:
         )
 
         self._client = ServiceClient(self.url, self._identity.region)
+        await self._create_all(application)
+
+    async def provision_more(self, application: Application) -> None:
+        """Create the queues and tables of a changed template that are not there yet.
+
+        Raises:
+            TemplateError: One was refused; or there are some, and the child has not been started.
+        """
+        tables = {n: t for n, t in application.tables.items() if t.name not in self._created}
+        queues = {n: q for n, q in application.queues.items() if q.name not in self._created}
+        if not tables and not queues:
+            return
+        if self._client is None:
+            raise TemplateError(
+                "it is the template's first table or queue, which takes a restart",
+                file=application.template,
+                logical_id=next(iter({**tables, **queues})),
+            )
+        await self._create_all(replace(application, tables=tables, queues=queues))
+
+    async def _create_all(self, application: Application) -> None:
         creations = [
             self._create_table(table, application) for table in application.tables.values()
         ]
         await asyncio.gather(self._create_queues(application), *creations)
+        self._created.update(each.name for each in application.tables.values())
+        self._created.update(each.name for each in application.queues.values())
 
     async def stop(self) -> None:
         """Stop the child and forget its data. May be called twice."""

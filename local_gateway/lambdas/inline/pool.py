@@ -102,6 +102,18 @@ class InlinePool:
         for invocation in waiting:
             self.submit(invocation)
 
+    def retire(self, successor: Callable[[Invocation], None]) -> None:
+        """Let every environment end after its event, and hand what waits to `successor`."""
+        waiting = list(self._take_waiting())
+        self.recycle()
+        for invocation in waiting:
+            successor(invocation)
+
+    @property
+    def is_empty(self) -> bool:
+        """Return whether nobody is left to be told by a pool that was retired."""
+        return not self.in_flight()
+
     def stop(self) -> None:
         """Refuse all callers; a thread that is busy is left to end with the process."""
         self._is_stopping = True

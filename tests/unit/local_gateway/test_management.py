@@ -43,6 +43,9 @@ class Connection:
             self.posted.append(data)
         return not self.is_full
 
+    def go_away(self) -> None:
+        raise NotImplementedError
+
     def delete(self) -> None:
         self.is_deleted = True
 

@@ -20,6 +20,9 @@ class Connection:
     def post(self, data: bytes) -> bool:
         raise NotImplementedError(data)
 
+    def go_away(self) -> None:
+        raise NotImplementedError
+
     def delete(self) -> None:
         raise NotImplementedError
 
