@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cloudpush import admission, boundary, clock, ids, protocol, wiring
+from cloudpush.observability import count
 
 if TYPE_CHECKING:
     from cloudpush.events import Handshake
@@ -32,3 +33,4 @@ def handler(handshake: Handshake) -> None:
         jobs=wired.deliver_queue,
         now_ms=clock.now_ms(),
     )
+    count("Connections")

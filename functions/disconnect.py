@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cloudpush import boundary, clock, wiring
+from cloudpush.observability import count, measure
 
 if TYPE_CHECKING:
     from cloudpush.events import Farewell
@@ -19,4 +20,7 @@ wiring.prepare("store")
 @boundary.answers_farewell
 def handler(farewell: Farewell) -> None:
     """Forget the connection."""
-    wiring.current().store.forget(farewell.connection_id, now_ms=clock.now_ms())
+    now_ms = clock.now_ms()
+    wiring.current().store.forget(farewell.connection_id, now_ms=now_ms)
+    count("Disconnections")
+    measure("SessionDuration", max(0, now_ms - farewell.connected_at_ms))

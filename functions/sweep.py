@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cloudpush import boundary, clock, sweeping, wiring
-from cloudpush.observability import count
+from cloudpush.observability import count, measure
 
 if TYPE_CHECKING:
     from cloudpush.delivery import Report
@@ -35,4 +35,11 @@ async def handler(context: LambdaContext) -> Report:
         remaining_ms=context.get_remaining_time_in_millis,
     )
     count("ConnectionsSwept", len(report.sent) + len(report.gone))
+    online = sweeping.count_online(
+        store=wired.store,
+        clock=clock.now_ms,
+        remaining_ms=context.get_remaining_time_in_millis,
+    )
+    if online is not None:
+        measure("Online", online)
     return report

@@ -267,3 +267,51 @@ class PresenceReply(_Reply, frozen=True):
     """The answer to `POST /v1/presence:query`, in the order of the request, each once."""
 
     clients: list[Presence]
+
+
+class BucketReply(_Reply, frozen=True):
+    """How many measurements were above the bound before, and not above this one."""
+
+    count: Count
+    upper: int | None = None
+    """Absent of the last, which has no end."""
+
+
+class HistogramReply(_Reply, frozen=True):
+    """Measurements by size: milliseconds, of `InboxDepth` messages."""
+
+    count: Count
+    buckets: list[BucketReply]
+    mean: float | None = None
+
+
+class MinuteReply(_Reply, frozen=True):
+    """What was counted in a minute."""
+
+    at: int
+    """When it began."""
+    counts: dict[str, int]
+    """By the name of the metric."""
+    online: float | None = None
+    """Open connections; absent where nobody looked."""
+
+
+class StatisticsReply(_Reply, frozen=True):
+    """The answer to `GET /v1/statistics`. A ratio of nothing is absent."""
+
+    from_: int = msgspec.field(name="from")
+    to: int
+    """Not in it."""
+    counts: dict[str, int]
+    histograms: dict[str, HistogramReply]
+    minutes: list[MinuteReply]
+    """In order; one without counts is absent."""
+    delivery_rate: float | None = None
+    """Of the recipients whose fate became known: how many acknowledged."""
+    resend_ratio: float | None = None
+    """Of the posts of kept messages: how many were repeats."""
+    duplicate_ratio: float | None = None
+    """Of the copies that were brought to an inbox: how many it had before."""
+    online: float | None = None
+    """Open connections, on average."""
+    cursor: str | None = None

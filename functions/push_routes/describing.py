@@ -28,6 +28,7 @@ _SHAPES: list[type[msgspec.Struct]] = [
     bodies.DisconnectReply,
     bodies.EntriesReply,
     bodies.PresenceReply,
+    bodies.StatisticsReply,
 ]
 _ERRORS: Final = {
     400: "the request is wrong",

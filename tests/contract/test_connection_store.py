@@ -682,3 +682,21 @@ def test_the_store_answers(store: ConnectionStore) -> None:
 def test_lifetimes_are_those_of_the_model() -> None:
     assert connection("A").expires_at_ms - T0 == CONNECTION_LIFETIME_MS
     assert unseen([A]) == unseen([msgspec.structs.replace(A, last_seen_ms=0)])
+
+
+def test_a_shard_is_counted_without_who_is_gone(store: ConnectionStore, harness: Harness) -> None:
+    alive, expired, forgotten = (connection(f"c{n}", "alice") for n in range(3))
+    shard = harness.shard_of(alive)
+    others = [
+        each
+        for each in (connection(f"d{n}", "alice", lifetime_ms=9) for n in range(2000))
+        if harness.shard_of(each) == shard
+    ][:1]
+    for each in (alive, expired, forgotten, *others):
+        store.admit(each, policy=Policy.MULTI, now_ms=T0)
+    for each in (expired, forgotten):
+        store.forget(each.connection_id, now_ms=T0)
+
+    counts = [store.count_shard(shard, now_ms=now_ms) for now_ms in (T0 + 8, T0 + 9)]
+
+    assert counts == [1 + len(others), 1]

@@ -67,7 +67,7 @@ def test_an_unknown_message_has_no_record(messages: MessageStore) -> None:
     assert messages.set_paused("m1", is_paused=True, now_ms=T0) is None
     assert not messages.finish_part("m1", 0, now_ms=T0)
     assert messages.read_receipts("m1", now_ms=T0).receipts == ()
-    assert messages.record([a_receipt(QUEUED)], now_ms=T0) == [False]
+    assert messages.record([a_receipt(QUEUED)], now_ms=T0) == [None]
 
 
 def test_creating_again_changes_nothing(messages: MessageStore) -> None:
@@ -86,7 +86,7 @@ def test_a_record_is_over_a_day_after_its_message(messages: MessageStore) -> Non
 
     assert messages.get("m1", now_ms=last_ms - 1) is not None
     assert messages.get("m1", now_ms=last_ms) is None
-    assert messages.record([a_receipt(QUEUED)], now_ms=last_ms) == [False]
+    assert messages.record([a_receipt(QUEUED)], now_ms=last_ms) == [None]
 
 
 # ── stages ───────────────────────────────────────────────────────────────────────────────────────
@@ -180,8 +180,27 @@ def test_receipts_are_news_once(messages: MessageStore) -> None:
 
     news = messages.record([a_receipt(each) for each in (QUEUED, QUEUED, SENT, QUEUED)], now_ms=T0)
 
-    assert news == [True, False, True, False]
+    assert [each is not None for each in news] == [True, False, True, False]
     assert record_of(messages).counts == Counts(accepted=1, tracked=1, queued=1, sent=1)
+
+
+def test_news_says_when_it_was_first_sent(messages: MessageStore) -> None:
+    messages.create(a_message(), look_at_ms=T0, now_ms=T0)
+    receipts = [
+        a_receipt(QUEUED),
+        a_receipt(SENT, at_ms=T0 + 2),
+        a_receipt(SENT, at_ms=T0 + 5),
+        a_receipt(DELIVERED, at_ms=T0 + 7),
+    ]
+
+    news = messages.record(receipts, now_ms=T0)
+
+    assert [each and (each.state, each.at_ms, each.sent_at_ms) for each in news] == [
+        (QUEUED, T0, None),
+        (SENT, T0 + 2, T0 + 2),
+        None,
+        (DELIVERED, T0 + 7, T0 + 2),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -195,7 +214,8 @@ def test_the_first_terminal_receipt_stays(
     news = messages.record([a_receipt(first), a_receipt(then, at_ms=T0 + 1)], now_ms=T0)
 
     [receipt] = messages.read_receipts("m1", now_ms=T0).receipts
-    assert news == [True, False]
+    assert news[0] is not None
+    assert news[1] is None
     assert (receipt.state, receipt.at_ms) == (first, T0)
     assert record_of(messages).counts.settled == 1
 
@@ -260,7 +280,9 @@ def test_receipts_of_several_messages_are_recorded_together(messages: MessageSto
 
     receipts = [a_receipt(DELIVERED, message_id=name) for name in ("m2", "unknown", "m1", "m2")]
 
-    assert messages.record(receipts, now_ms=T0) == [True, False, True, False]
+    news = messages.record(receipts, now_ms=T0)
+
+    assert [each is not None for each in news] == [True, False, True, False]
     assert [record_of(messages, name).counts.delivered for name in ("m1", "m2")] == [1, 1]
 
 

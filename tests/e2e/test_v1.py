@@ -146,3 +146,21 @@ async def test_what_functions_count_is_there_for_prometheus(gateway: GatewayProc
     assert response.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
     assert 'cloudpush_Publications_sum{service="cloudpush"}' in response.text
     assert "local_gateway_metrics_invalid_total 0" in response.text
+
+
+async def test_what_functions_count_is_told_by_the_minute(gateway: GatewayProcess) -> None:
+    alice = name("alice")
+    async with gateway.client(alice) as client:
+        await send(gateway, alice, qos=1)
+        await client.receive_until(1)
+        await client.send(msgType=2, seq=1)
+        await client.send(msgType=13)
+        await client.receive_until(14)
+    (await gateway.invoke("SweepFunction", {})).raise_for_status()
+
+    told = (await gateway.http.get("/v1/statistics")).json()
+
+    assert told["counts"]["Delivered"] >= 1
+    assert told["counts"]["Connections"] >= 1
+    assert told["histograms"]["DeliveryLatency"]["count"] >= 1
+    assert "online" in told

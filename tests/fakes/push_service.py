@@ -9,7 +9,11 @@ from cloudpush.delivery import Outlet
 from cloudpush.inbox import Mailroom
 from cloudpush.model import CONNECTION_LIFETIME_MS, Connection, Policy, Publication, Trigger
 from cloudpush.stores.memory_inbox import MemoryInboxStore
-from cloudpush.stores.memory_messages import MemoryIdempotencyStore, MemoryMessageStore
+from cloudpush.stores.memory_messages import (
+    MemoryIdempotencyStore,
+    MemoryMessageStore,
+    MemoryStatisticsStore,
+)
 from tests.fakes.jobs import RecordingJobQueue
 from tests.fakes.management import RecordingManagementApi
 from tests.fakes.stores import FaultyConnectionStore
@@ -87,6 +91,7 @@ class Stage:
         self.inboxes = MemoryInboxStore()
         self.messages = MemoryMessageStore()
         self.repeats = MemoryIdempotencyStore()
+        self.statistics = MemoryStatisticsStore()
         names = (f"id-{number}" for number in itertools.count(1))
         self.mailroom = Mailroom(
             outlet=self.outlet,

@@ -37,6 +37,7 @@ class Environment(Stage):
         wired.inboxes = self.inboxes
         wired.messages = self.messages
         wired.repeats = self.repeats
+        wired.statistics = self.statistics
         wiring.install(wired)
 
 

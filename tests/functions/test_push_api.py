@@ -318,6 +318,7 @@ class TestPages:
             "DELETE /v1/clients/{clientId}",
             "GET /v1/clients/{clientId}/inbox",
             "POST /v1/presence:query",
+            "GET /v1/statistics",
         }
         send_route = described["paths"]["/message/send"]["post"]
         fields = described["components"]["schemas"]["SendRequest"]["properties"]

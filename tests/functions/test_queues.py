@@ -114,7 +114,7 @@ class TestSweep:
 
         assert answer == {}
         assert environment.gateway.deleted == ["alice-1"]
-        assert lines.metrics == {"PostsSent": 1, "ConnectionsSwept": 1}
+        assert lines.metrics == {"PostsSent": 1, "ConnectionsSwept": 1, "Online": 1}
 
     def test_a_limit_of_zero_is_off(self, environment: Environment) -> None:
         environment.use(Settings(stale_after_ms=0))

@@ -151,7 +151,7 @@ class TestDeliver:
         )
 
         assert report == Report(
-            sent=[], waiting=[], gone=[bob], dropped=[(alice, Outcome.THROTTLED)]
+            sent=[], waiting=[], gone=[bob], dropped=[(alice, Outcome.THROTTLED)], throttled=1
         )
         assert stage.jobs.sent == []
         assert stage.find("bob-1") is None

@@ -55,7 +55,11 @@ def test_a_frame_keeps_its_text_as_it_came(text: str | None) -> None:
 def test_a_farewell() -> None:
     farewell = events.read_farewell(disconnect_event())
 
-    assert farewell == Farewell(connection_id=CONNECTION_ID, request_id="R1koeHsUtjMFbRw=")
+    assert farewell == Farewell(
+        connection_id=CONNECTION_ID,
+        connected_at_ms=1705751697419,
+        request_id="R1koeHsUtjMFbRw=",
+    )
 
 
 def test_the_older_shape_with_nulls_is_tolerated() -> None:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def lines(capsys: pytest.CaptureFixture[str]) -> Iterator[Lines]:
+def lines(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Lines]:
+    monkeypatch.setattr(observability, "_keepers", [])
     with logging_to_stdout():
         yield Lines(capsys)
 

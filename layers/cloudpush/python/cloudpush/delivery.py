@@ -71,6 +71,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """Closed; forgotten now."""
     dropped: Sequence[tuple[Connection, Outcome]] = ()
     """Given up, and why: a loss that somebody should see."""
+    throttled: int = 0
+    """Posts that the gateway answered 429; their connections stand in a list all the same."""
 
     def __add__(self, other: Report) -> Report:
         """Return both as one."""
@@ -79,6 +81,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
             waiting=[*self.waiting, *other.waiting],
             gone=[*self.gone, *other.gone],
             dropped=[*self.dropped, *other.dropped],
+            throttled=self.throttled + other.throttled,
         )
 
 
@@ -289,7 +292,8 @@ def _classify(
             gone.append(connection)
         else:
             dropped.append((connection, outcome))
-    return Report(sent=sent, waiting=waiting, gone=gone, dropped=dropped)
+    throttled = sum(outcome is Outcome.THROTTLED for outcome in outcomes)
+    return Report(sent=sent, waiting=waiting, gone=gone, dropped=dropped, throttled=throttled)
 
 
 def _may_open(store: ConnectionStore, now_ms: int) -> Callable[[Connection], bool]:

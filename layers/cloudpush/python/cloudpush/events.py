@@ -58,6 +58,7 @@ class Farewell(msgspec.Struct, frozen=True, kw_only=True):
     """A `$disconnect` event."""
 
     connection_id: str
+    connected_at_ms: int
     request_id: str
 
 
@@ -124,6 +125,7 @@ def read_farewell(event: Event) -> Farewell:
     found = msgspec.convert(event, _WebSocketEvent)
     return Farewell(
         connection_id=found.request_context.connection_id,
+        connected_at_ms=found.request_context.connected_at,
         request_id=found.request_context.request_id,
     )
 

@@ -12,7 +12,7 @@ Whatever crosses from a client's home in the store to a message's is written in 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from cloudpush import delivery, protocol
@@ -20,6 +20,7 @@ from cloudpush.delivery import Report
 from cloudpush.model import Drain, Message, Receipt, ReceiptState, Welcome
 from cloudpush.ports import Append, Grant, Outcome, Post
 from cloudpush.protocol import CloseCode, Resumption, is_client_id
+from cloudpush.tally import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -37,6 +38,13 @@ POST_SECONDS: Final = 5.0
 PAGE: Final = 500
 """So many messages are acknowledged, or expire, in one step."""
 
+_METRICS: Final = {
+    Append.APPENDED: "Appended",
+    Append.DUPLICATE: "Duplicates",
+    Append.FULL: "Rejected",
+    Append.EXPIRED: "Expired",
+}
+
 PATIENCE_MS: Final = 8_000
 """After so long a writer hands what is left to a job."""
 
@@ -52,6 +60,8 @@ class Mailroom:
     """The fan-out queue: the parts of messages that are still to be expanded."""
     new_id: Callable[[], str]
     """Unguessable: names of writers, epochs."""
+    tally: Tally = field(default_factory=Tally)
+    """What is counted and measured on the way."""
 
 
 async def perform(
@@ -106,6 +116,8 @@ def put(message: Message, client_ids: Sequence[str], *, mailroom: Mailroom, now_
         epoch=mailroom.new_id(),
         now_ms=now_ms,
     )
+    for answer, metric in _METRICS.items():
+        mailroom.tally.count(metric, answers.count(answer))
     ends = {Append.FULL: ReceiptState.REJECTED, Append.EXPIRED: ReceiptState.EXPIRED}
     mailroom.messages.record(
         [
@@ -191,6 +203,9 @@ async def drain(
             case Grant.EXHAUSTED:
                 report += await _close(claim, owner, mailroom, clock)
             case Grant.ENTRIES:
+                first = claim.outgoing[0].entry.publication
+                mailroom.tally.measure("InboxDepth", claim.inbox.depth)
+                mailroom.tally.measure("InboxAge", max(0, now_ms - first.accepted_at_ms))
                 connections = connections or _connections_of(client_id, mailroom, now_ms)
                 posted = await _post(claim, owner, connections, mailroom, clock)
                 report += posted.report
@@ -343,7 +358,7 @@ async def _post(
     report, is_sent = await _post_frames(claim.outgoing, inbox.epoch, connections, mailroom, clock)
     now_ms = clock()
     if is_sent:
-        mailroom.messages.record(
+        news = mailroom.messages.record(
             [
                 Receipt(
                     message_id=each.entry.publication.message_id,
@@ -356,6 +371,8 @@ async def _post(
             ],
             now_ms=now_ms,
         )
+        mailroom.tally.count("FirstSends", sum(each is not None for each in news))
+        mailroom.tally.count("Resends", news.count(None))
     if len(report.gone) == len(connections):
         # False if a connection came meanwhile: then go on, for it.
         is_parked = mailroom.inboxes.park(
@@ -426,9 +443,14 @@ def _end(
     def receipt(copy: Copy) -> Receipt:
         return Receipt(message_id=copy.message_id, client_id=client_id, state=state, at_ms=now_ms)
 
-    mailroom.messages.record(
+    recorded = mailroom.messages.record(
         [receipt(copy) for copy in found.copies if copy.is_tracked], now_ms=now_ms
     )
+    for each in recorded:
+        if each is not None:
+            mailroom.tally.count(state.name.capitalize())
+        if each is not None and state is ReceiptState.DELIVERED and each.sent_at_ms is not None:
+            mailroom.tally.measure("DeliveryLatency", max(0, each.at_ms - each.sent_at_ms))
     return mailroom.inboxes.settle(
         client_id,
         epoch=found.epoch,

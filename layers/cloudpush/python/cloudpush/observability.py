@@ -9,12 +9,23 @@ service: per client or per message they would be unbounded, and that is what log
     PostsGone               a post to a connection that turned out to be closed
     PostsWaiting            a post that will be tried again by a job
     PostsDropped            a post that was given up; each has a line in the log
+    PostsThrottled          a post that the gateway answered 429
     ConnectionsSwept        a connection that was closed because its client was silent
+    Connections             a client that was admitted
+    Disconnections          a connection that ended
+    Appended, Duplicates    a copy that an inbox took; that it had before
+    FirstSends, Resends     a post of a kept message whose receipts are kept
+    Delivered, Expired, Rejected    how it ended
+    MessagesHandedOver, InboxesLookedAfter    what the sweep found due
+
+What is measured has a name in `tally.BOUNDS`. The same counters go to the store, by the minute,
+in one request per invocation.
 """
 
 from __future__ import annotations
 
 import logging
+import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -22,15 +33,37 @@ from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.metrics import Metrics, MetricUnit
 
 from cloudpush import settings
+from cloudpush.tally import MEASURED_IN_MS, Tally, counters_of
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator, Mapping
 
     from cloudpush.delivery import Report
 
 _telemetry = settings.read_telemetry()
 logger = Logger(service=_telemetry.service)
 _metrics = Metrics(service=_telemetry.service, namespace=_telemetry.namespace)
+
+
+class _Environment(threading.local):
+    """As in `boundary`: a thread that handles events is an environment of its own."""
+
+    def __init__(self) -> None:
+        self.tally = Tally()
+
+
+_environment = _Environment()
+_keepers: list[Callable[[Mapping[str, int]], None]] = []
+
+
+def tally() -> Tally:
+    """Return what this environment counts until its invocation ends."""
+    return _environment.tally
+
+
+def keep_counters_by(keep: Callable[[Mapping[str, int]], None]) -> None:
+    """Hand the counters of each invocation, if there are any, to this function too."""
+    _keepers[:] = [keep]
 
 
 def _adopt_package_loggers() -> None:
@@ -54,14 +87,33 @@ def invocation(**ids: str) -> Generator[None]:
         try:
             yield
         finally:
-            if _metrics.provider.metric_set:
-                _metrics.flush_metrics()
+            _write_tally()
+
+
+def _write_tally() -> None:
+    counts, values = _environment.tally.take()
+    if not counts and not values:
+        return
+    for name, number in counts.items():
+        _metrics.add_metric(name=name, unit=MetricUnit.Count, value=number)
+    for name, measured in values.items():
+        unit = MetricUnit.Milliseconds if name in MEASURED_IN_MS else MetricUnit.Count
+        for value in measured:
+            _metrics.add_metric(name=name, unit=unit, value=value)
+    if _metrics.provider.metric_set:
+        _metrics.flush_metrics()
+    for keep in _keepers:
+        keep(counters_of(counts, values))
 
 
 def count(name: str, value: int = 1) -> None:
     """Add to a metric; nothing is written for 0."""
-    if value:
-        _metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
+    _environment.tally.count(name, value)
+
+
+def measure(name: str, value: int) -> None:
+    """Add a measurement to one of `tally.BOUNDS`."""
+    _environment.tally.measure(name, value)
 
 
 def count_report(report: Report, **ids: str) -> None:
@@ -70,6 +122,7 @@ def count_report(report: Report, **ids: str) -> None:
     count("PostsGone", len(report.gone))
     count("PostsWaiting", len(report.waiting))
     count("PostsDropped", len(report.dropped))
+    count("PostsThrottled", report.throttled)
     for connection, outcome in report.dropped:
         logger.error(
             "a post was given up",

@@ -170,6 +170,10 @@ class ConnectionStore(Protocol):
         """
         ...
 
+    def count_shard(self, shard: int, *, now_ms: int) -> int:
+        """Return how many connections `read_shard` would come to. A hint, a second old at most."""
+        ...
+
     def ping(self) -> None:
         """Prove that the store answers.
 
@@ -480,8 +484,8 @@ class MessageStore(Protocol):
         """
         ...
 
-    def record(self, receipts: Sequence[Receipt], *, now_ms: int) -> Sequence[bool]:
-        """Record receipts, of any messages; tell of each whether it was news.
+    def record(self, receipts: Sequence[Receipt], *, now_ms: int) -> Sequence[Receipt | None]:
+        """Record receipts, of any messages; return each as it is kept, or None if it was no news.
 
         Monotone and idempotent by message, client and state: what the delivery came to before
         stays. A receipt that is news adds one to the counts of its state, and of each state that

@@ -135,6 +135,18 @@ def _hand_over(due: DueMessage, mailroom: Mailroom, now_ms: int) -> bool:
     return True
 
 
+def count_online(
+    *, store: ConnectionStore, clock: Callable[[], int], remaining_ms: Callable[[], int]
+) -> int | None:
+    """Return how many connections are open, or None where the time did not suffice to count."""
+    total = 0
+    for shard in range(SHARDS):
+        total += store.count_shard(shard, now_ms=clock())
+        if remaining_ms() < RESERVE_MS:
+            return None
+    return total
+
+
 def first_shard(now_ms: int) -> int:
     """Return where this minute's sweep begins: in 256 minutes, every shard once."""
     return now_ms // _MINUTE_MS * 37 % SHARDS  # 37 and 256 share no factor

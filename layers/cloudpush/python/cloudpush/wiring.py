@@ -17,13 +17,15 @@ import ssl
 import threading
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from cloudpush import ids, settings
+from cloudpush import clock, ids, observability, settings
 from cloudpush.delivery import Outlet
-from cloudpush.errors import ConfigurationWrong
+from cloudpush.errors import ConfigurationWrong, StoreUnavailable
 from cloudpush.inbox import Mailroom
 from cloudpush.settings import required
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from botocore.session import Session
 
     from cloudpush.ports import (
@@ -40,7 +42,14 @@ if TYPE_CHECKING:
 
 
 Adapter: TypeAlias = Literal[
-    "store", "deliver_queue", "fan_out_queue", "gateway", "outlet", "mailroom", "repeats"
+    "store",
+    "deliver_queue",
+    "fan_out_queue",
+    "gateway",
+    "outlet",
+    "mailroom",
+    "repeats",
+    "statistics",
 ]
 """A property of `Wiring`."""
 
@@ -149,6 +158,7 @@ class Wiring:
             messages=self.messages,
             expansions=self.fan_out_queue,
             new_id=ids.new_message_id,
+            tally=observability.tally(),
         )
 
     @functools.cached_property
@@ -212,6 +222,17 @@ def current() -> Wiring:
 def install(wiring: Wiring | None) -> None:
     """Use these adapters from now on; None forgets them, and the settings are read again."""
     _environment.wiring = wiring
+
+
+def _keep(counters: Mapping[str, int]) -> None:
+    """Add to the statistics; that they fail is no reason to fail what was done."""
+    try:
+        current().statistics.add(counters, now_ms=clock.now_ms())
+    except (StoreUnavailable, ConfigurationWrong):
+        observability.logger.warning("statistics were not kept", exc_info=True)
+
+
+observability.keep_counters_by(_keep)
 
 
 def prepare(*adapters: Adapter) -> None:

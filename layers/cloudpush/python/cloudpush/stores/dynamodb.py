@@ -295,6 +295,14 @@ class DynamoDbConnectionStore:
         )
         return Page(connections=tuple(items.connection_in(item) for item in found), cursor=last)
 
+    def count_shard(self, shard: int, *, now_ms: int) -> int:
+        """See `ports.ConnectionStore.count_shard`. It reads the whole shard to count them."""
+        return self._table.count(
+            items.shard_partition(shard),
+            condition=IS_LIVE,
+            values={":now": items.number(now_ms)},
+        )
+
     def ping(self) -> None:
         """See `ports.ConnectionStore.ping`. It reads an item that is not there."""
         self._table.get({"pk": {"S": "ping"}, "sk": {"S": "ping"}})

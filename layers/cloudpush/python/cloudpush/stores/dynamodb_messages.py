@@ -208,16 +208,16 @@ class DynamoDbMessageStore:
 
         return self._change(message_id, finish, now_ms)
 
-    def record(self, receipts: Sequence[Receipt], *, now_ms: int) -> Sequence[bool]:
+    def record(self, receipts: Sequence[Receipt], *, now_ms: int) -> Sequence[Receipt | None]:
         """See `ports.MessageStore.record`."""
-        news: list[bool] = []
+        news: list[Receipt | None] = []
         for group in _in_groups(receipts):
             news += self._table.until_won(
                 group[0].client_id, lambda group=group: self._record(group, now_ms)
             )
         return news
 
-    def _record(self, receipts: Sequence[Receipt], now_ms: int) -> list[bool]:
+    def _record(self, receipts: Sequence[Receipt], now_ms: int) -> list[Receipt | None]:
         """Record receipts, no two of them of one delivery, in one transaction."""
         keys = {
             (key["pk"]["S"], key["sk"]["S"]): key
@@ -232,7 +232,7 @@ class DynamoDbMessageStore:
             (item["pk"]["S"], item["sk"]["S"]): item
             for item in self._table.get_many(list(keys.values()))
         }
-        news: list[bool] = []
+        news: list[Receipt | None] = []
         writes: list[TransactWriteItemTypeDef] = []
         changes: dict[tuple[str, str], _Counts] = {}
         for receipt in receipts:
@@ -245,7 +245,7 @@ class DynamoDbMessageStore:
                 and int(head["ends_at_ms"]["N"]) > now_ms
                 and receipt.state.may_follow(known.state if known else None)
             )
-            news.append(is_news)
+            news.append(rules.merged(known, receipt) if is_news else None)
             if head is None or not is_news:
                 continue
             writes.append(self._receipt_part(known, receipt, int(head["ends_at_ms"]["N"])))

@@ -171,6 +171,26 @@ class Table:
         last = answer.get("LastEvaluatedKey")
         return answer["Items"], cast("str", last["sk"].get("S")) if last else None
 
+    def count(self, partition: str, *, condition: str, values: Item) -> int:
+        """Return how many items of a partition fit; reads all of it, and need not be consistent."""
+        total = 0
+        more: dict[str, Any] = {}
+        while True:
+            with translated_errors():
+                answer = self._client.query(
+                    TableName=self._name,
+                    Select="COUNT",
+                    KeyConditionExpression="#pk = :partition",
+                    FilterExpression=condition,
+                    ExpressionAttributeNames=names_in("#pk", condition),
+                    ExpressionAttributeValues={":partition": {"S": partition}, **values},
+                    **more,
+                )
+            total += answer["Count"]
+            if "LastEvaluatedKey" not in answer:
+                return total
+            more["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
     def read_range(
         self,
         partition: str,

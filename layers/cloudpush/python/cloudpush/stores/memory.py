@@ -5,6 +5,7 @@ For tests, and for one process. What the other stores do is compared with this o
 
 from __future__ import annotations
 
+import sys
 import threading
 from typing import TYPE_CHECKING
 
@@ -141,6 +142,10 @@ class MemoryConnectionStore:
             ),
             cursor=page.cursor,
         )
+
+    def count_shard(self, shard: int, *, now_ms: int) -> int:
+        """See `ports.ConnectionStore.count_shard`."""
+        return len(self.read_shard(shard, limit=sys.maxsize, now_ms=now_ms).connections)
 
     def ping(self) -> None:
         """See `ports.ConnectionStore.ping`."""

@@ -102,19 +102,19 @@ class MemoryMessageStore:
                     record.look_at_ms = now_ms
             return self._read(message_id, now_ms)
 
-    def record(self, receipts: Sequence[Receipt], *, now_ms: int) -> Sequence[bool]:
+    def record(self, receipts: Sequence[Receipt], *, now_ms: int) -> Sequence[Receipt | None]:
         """See `ports.MessageStore.record`."""
         with self._lock:
             return [self._record(receipt, now_ms) for receipt in receipts]
 
-    def _record(self, receipt: Receipt, now_ms: int) -> bool:
+    def _record(self, receipt: Receipt, now_ms: int) -> Receipt | None:
         record = self._find(receipt.message_id, now_ms)
         if record is None:
-            return False
+            return None
         known = record.receipts.get(receipt.client_id)
         if not receipt.state.may_follow(known.state if known else None):
-            return False
-        record.receipts[receipt.client_id] = rules.merged(known, receipt)
+            return None
+        merged = record.receipts[receipt.client_id] = rules.merged(known, receipt)
         passed = rules.passed(known.state if known else None, receipt.state)
         record.added.update(passed)
         if known is None:
@@ -123,7 +123,7 @@ class MemoryMessageStore:
             first = record.first_at_ms.get(name, receipt.at_ms)
             record.first_at_ms[name] = min(first, receipt.at_ms)
             record.last_at_ms[name] = max(record.last_at_ms.get(name, 0), receipt.at_ms)
-        return True
+        return merged
 
     def read_receipts(
         self,

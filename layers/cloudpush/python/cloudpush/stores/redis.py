@@ -218,6 +218,11 @@ class RedisConnectionStore:
             cursor=page.cursor,
         )
 
+    def count_shard(self, shard: int, *, now_ms: int) -> int:
+        """See `ports.ConnectionStore.count_shard`."""
+        with translated_errors():
+            return self._client.zcount(self._shard_key(shard), f"({now_ms}", "+inf")
+
     def ping(self) -> None:
         """See `ports.ConnectionStore.ping`."""
         with translated_errors():

@@ -95,6 +95,10 @@ class Client(Protocol):
         """PING."""
         ...
 
+    def zcount(self, name: str, min: str, max: str) -> int:  # noqa: A002 — theirs
+        """ZCOUNT."""
+        ...
+
     def pipeline(self, *, transaction: bool) -> Pipeline:
         """Collect commands."""
         ...

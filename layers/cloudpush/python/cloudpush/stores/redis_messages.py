@@ -124,7 +124,7 @@ class RedisMessageStore:
         values = cast("list[str]", answer)
         return _record_in(dict(zip(values[::2], values[1::2], strict=True)), now_ms)
 
-    def record(self, receipts: Sequence[Receipt], *, now_ms: int) -> Sequence[bool]:
+    def record(self, receipts: Sequence[Receipt], *, now_ms: int) -> Sequence[Receipt | None]:
         """See `ports.MessageStore.record`."""
         calls = [
             (
@@ -140,7 +140,13 @@ class RedisMessageStore:
             )
             for receipt in receipts
         ]
-        return [bool(each) for each in run_many(self._client, self._record, calls)]
+        answers: list[str | None] = run_many(self._client, self._record, calls)
+        return [
+            None
+            if sent_at_ms is None
+            else msgspec.structs.replace(receipt, sent_at_ms=int(sent_at_ms) or None)
+            for receipt, sent_at_ms in zip(receipts, answers, strict=True)
+        ]
 
     def read_receipts(
         self,

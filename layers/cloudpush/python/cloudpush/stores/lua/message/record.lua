@@ -5,7 +5,7 @@
 --   ARGV[4]  state, a `ReceiptState`
 --   ARGV[5]  when it came into that state, ms
 --   ARGV[6]  when it was sent, ms; 0 if not known
---   returns 1 if it is news, else 0
+--   returns when it was sent, "0" if not known, if it is news; else nothing
 
 local QUEUED, SENT, DELIVERED, EXPIRED, REJECTED, MISSING = 1, 2, 3, 4, 5, 6
 local NAMES = {'queued', 'sent', 'delivered', 'expired', 'rejected', 'missing'}
@@ -19,7 +19,7 @@ local PATHS = { -- as in receipt_rules.py
 }
 
 if not is_there() then
-  return 0
+  return false
 end
 local client_id, state, at_ms, sent_at_ms = ARGV[3], tonumber(ARGV[4]), ARGV[5], ARGV[6]
 local before = 0
@@ -28,7 +28,7 @@ if known then
   local known_state, _, known_sent_at_ms = string.match(known, '^(%d+) (%d+) (%d+)$')
   before = tonumber(known_state)
   if before >= DELIVERED or state <= before then
-    return 0
+    return false
   end
   if known_sent_at_ms ~= '0' then
     sent_at_ms = known_sent_at_ms
@@ -65,4 +65,4 @@ if not known then
   redis.call('PEXPIREAT', receipts, ends_at_ms)
   redis.call('PEXPIREAT', recipients, ends_at_ms)
 end
-return 1
+return sent_at_ms
