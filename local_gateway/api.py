@@ -56,6 +56,16 @@ class Function:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Role:
+    """The role of a function, whose policies are all known."""
+
+    logical_id: str
+    name: str
+    policies: tuple[Any, ...]
+    """Policy documents, as JSON values."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IntegrationResponse:
     """What a non-proxy integration makes of one kind of back-end answer."""
 
@@ -407,6 +417,8 @@ class Application:
     """Function logical id and `SourceArn` of each `AWS::Lambda::Permission` for API Gateway."""
     custom_domains: Mapping[str, Mapping[str, MappedStage]] = field(default_factory=_empty)
     """By domain name in lower case, then by mapping key, which may be empty."""
+    roles: Mapping[str, Role] = field(default_factory=_empty)
+    """By the logical id of the function; those that can't be known are not there."""
     outputs: Mapping[str, str] = field(default_factory=_empty)
     """`Outputs` that could be resolved."""
     included: tuple[Path, ...] = ()

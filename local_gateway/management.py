@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from local_gateway.server import Direct, Headers, Receive, Reply, Scope, Send
 
 
+_MANAGE = "execute-api:ManageConnections"
 _EMPTY = answer.error(400, "BadRequestException", "Data is empty")
 _NOT_TEXT = answer.error(400, "BadRequestException", "Data is not UTF-8")
 
@@ -65,8 +66,8 @@ class ManagementApi:
         self._sends_empty = assumptions.empty_post == "frame"
         self._replaces = assumptions.non_utf8_post == "replaced"
         self._why = why or Why()
-        access = Access(application, says=self._why) if access is None else access
-        self._signatures = access.signatures
+        self._access = Access(application, says=self._why) if access is None else access
+        self._signatures = self._access.signatures
         self.reload(application)
 
     def reload(self, application: Application) -> None:
@@ -95,7 +96,7 @@ class ManagementApi:
             scope["headers"],
             body or b"",
         )
-        refusal = None if body is None else self._refuse(stage, signed)
+        refusal = None if body is None else self._refuse(api, stage, connection_id, signed)
         if refusal is not None:
             result = refusal
         elif scope["method"] == "POST":
@@ -134,8 +135,8 @@ class ManagementApi:
                 gateway_id = self._ids[place[0].logical_id].new_request_id(clock.now_ms())
                 refusal = None
                 if body is not None and self._signatures.is_due():
-                    path = target.decode("latin-1")
-                    refusal = self._refuse(place[1], SentRequest(method, path, "", headers, body))
+                    signed = SentRequest(method, target.decode("latin-1"), "", headers, body)
+                    refusal = self._refuse(*place, connection_id, signed)
                 result = refusal or self.post_to_connection(*place, connection_id, body)
                 return answer.write_response(result, gateway_id)
 
@@ -183,11 +184,20 @@ class ManagementApi:
         found.delete()
         return answer.NO_CONTENT
 
-    def _refuse(self, stage: Stage, request: SentRequest) -> Answer | None:
-        """Return what a request without a signature that counts is answered."""
-        place = f"@connections of the stage {stage.name}"
+    def _refuse(
+        self, api: WebSocketApi, stage: Stage, connection_id: str, request: SentRequest
+    ) -> Answer | None:
+        """Return what a request is answered whose signature, or whose role, doesn't allow it."""
+        access = self._access
         try:
-            self._signatures.check(request, place)
+            credentials = access.signatures.check(
+                request, f"@connections of the stage {stage.name}"
+            )
+            if credentials is not None:
+                key = f"{request.method}/@connections/"
+                arn = access.permissions.route_arn(api, stage, key)
+                shown = f"{arn}{{connectionId}}"
+                access.require(credentials, _MANAGE, f"{arn}{connection_id}", shown=shown)
         except AuthorizationError as error:
             return error.answer
         return None

@@ -25,6 +25,7 @@ from local_gateway.resources import (
     http,
     permissions,
     queues,
+    roles,
     tables,
     triggers,
     websocket,
@@ -154,6 +155,7 @@ def _read_application(
         usage_plans=MappingProxyType(api_keys.read_plans(declarations, found_keys)),
         permissions=permissions.read(declarations),
         custom_domains=MappingProxyType(domains.read(declarations, found_apis)),
+        roles=MappingProxyType(roles.read(declarations, found_functions)),
         outputs=MappingProxyType(dict(outputs)),
         ignored=declarations.ignored(),
     )

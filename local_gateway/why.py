@@ -189,6 +189,12 @@ WRONG_SIGNATURE = _reason(
     "a request whose signature is not right is let pass; on AWS, and with --strict-auth, it is "
     "answered with 403: {problem}",
 )
+ACCESS_DENIED = _reason(
+    "access-denied",
+    "SIGNATURE-10",
+    "its role does not allow {action} on {resource}: let pass; on AWS, and with --strict-auth, it "
+    "is answered with 403",
+)
 PERMISSION_MISSING = _reason(
     "permission-missing",
     "PERMISSION-1",

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from local_gateway import why
+from local_gateway import clock, why
 from local_gateway.authorization.authorizers import StageAuthorizer
+from local_gateway.authorization.callers import Callers
+from local_gateway.authorization.errors import AccessDenied
 from local_gateway.authorization.gate import Gate
+from local_gateway.authorization.identity import with_signer
 from local_gateway.authorization.permissions import Permissions, find_missing
 from local_gateway.authorization.signatures import Signatures
 from local_gateway.authorization.usage_plans import UsagePlans
@@ -44,13 +47,13 @@ class Access:
             says: Takes what would surprise.
         """
         self.why = why.Why() if says is None else says
-        self.identity = application.identity
+        self._identity = application.identity
+        self._developers = tuple(credentials)
         self.keeps_context_types = keeps_context_types
         self._is_strict = is_strict
         self._planned = (application.api_keys, application.usage_plans)
         self.plans = UsagePlans(application)
         self.signatures = Signatures(
-            credentials,
             region=application.identity.region,
             is_strict=is_strict,
             says=self.why,
@@ -64,9 +67,45 @@ class Access:
             self._planned = planned
             self.plans = UsagePlans(application)
         self.permissions = Permissions(application)
+        self._callers = Callers(application, self._developers)
+        self.signatures.know(self._callers.credentials)
         for function, sources in find_missing(application).items():
             shown = ", ".join(sources)
             self.why.say(why.PERMISSION_MISSING, f"function {function}", sources=shown)
+
+    def identify(self, identity: bytes, credentials: Credentials) -> bytes:
+        """Return `requestContext.identity` with who signed."""
+        return with_signer(
+            identity,
+            credentials,
+            user_arn=self._callers.user_arn(credentials),
+            account_id=self._identity.account_id,
+        )
+
+    def require(
+        self, credentials: Credentials, action: str, resource: str, *, shown: str | None = None
+    ) -> None:
+        """See to it that the caller's role allows an action on a resource.
+
+        Args:
+            credentials: The caller's.
+            action: Such as `execute-api:ManageConnections`.
+            resource: An ARN.
+            shown: The resource as a refusal names it, if that is another text.
+
+        Raises:
+            AccessDenied: It doesn't, and that counts.
+        """
+        if self._callers.allow(credentials, action, resource, now_ms=clock.machine_ms()):
+            return
+        masked = (shown or resource).replace(
+            self._identity.account_id, f"********{self._identity.account_id[-4:]}"
+        )
+        if self._is_strict:
+            user = self._callers.user_arn(credentials)
+            raise AccessDenied(user=user, action=action, resource=resource, shown=masked)
+        place = f"function {credentials.function}"
+        self.why.say(why.ACCESS_DENIED, place, action=action, resource=shown or resource)
 
     def gate(
         self, api: WebSocketApi, stage: Stage, *, events: Events, functions: FunctionRunner

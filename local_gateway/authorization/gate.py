@@ -17,7 +17,7 @@ from local_gateway.authorization.errors import (
     Forbidden,
     Unauthorized,
 )
-from local_gateway.authorization.identity import with_api_key, with_signer
+from local_gateway.authorization.identity import with_api_key
 from local_gateway.authorization.result import write_context
 from local_gateway.authorization.signature import SentRequest
 from local_gateway.event import write_authorizer
@@ -91,12 +91,15 @@ class Gate:
                 handshake.headers,
             )
             credentials = access.signatures.check(signed, self._place)
+            if credentials is not None:
+                arn = access.permissions.route_arn(self._api, self._stage, route.route_key)
+                access.require(credentials, "execute-api:Invoke", arn)
         if route.is_api_key_required and from_authorizer:
             found = None if asked is None else asked.result.usage_identifier_key
             key = self._take_key(found, request)
         identity = caller.identity
         if credentials is not None:
-            identity = with_signer(identity, credentials, access.identity)
+            identity = access.identify(identity, credentials)
         return self._admission(replace(caller, identity=identity), key, asked)
 
     def _take_key(self, value: str | None, request: Request) -> ApiKey:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 if TYPE_CHECKING:
-    from local_gateway.api import ApiKey, Identity
+    from local_gateway.api import ApiKey
     from local_gateway.authorization.signature import Credentials
 
 
@@ -17,7 +17,9 @@ def with_api_key(identity: bytes, key: ApiKey) -> bytes:
     return orjson.dumps({"apiKey": key.value, "apiKeyId": key.key_id, **known})
 
 
-def with_signer(identity: bytes, credentials: Credentials, account: Identity) -> bytes:
+def with_signer(
+    identity: bytes, credentials: Credentials, *, user_arn: str, account_id: str
+) -> bytes:
     """Add whose signature it was to what `event.write_identity` wrote.
 
     The keys stand as they did when AWS still sent those that had no value.
@@ -26,17 +28,12 @@ def with_signer(identity: bytes, credentials: Credentials, account: Identity) ->
     agent = {"userAgent": known["userAgent"]} if "userAgent" in known else {}
     return orjson.dumps(
         {
-            "userArn": user_arn(credentials, account),
+            "userArn": user_arn,
             **agent,
-            "accountId": account.account_id,
+            "accountId": account_id,
             "caller": credentials.access_key,
             "sourceIp": known["sourceIp"],
             "accessKey": credentials.access_key,
             "user": credentials.access_key,
         }
     )
-
-
-def user_arn(credentials: Credentials, account: Identity) -> str:
-    """Return the ARN of who has the credentials, an IAM user named after the access key."""
-    return f"arn:{account.partition}:iam::{account.account_id}:user/{credentials.access_key}"

@@ -43,6 +43,8 @@ class Credentials:
     access_key: str
     secret_key: str
     session_token: str | None = None
+    function: str | None = None
+    """Logical id of the function whose they are, None for a developer's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +83,17 @@ class _Claim(NamedTuple):
 
 
 def verify(
-    request: SentRequest, known: Mapping[str, Credentials], *, region: str, now_ms: int
+    request: SentRequest,
+    known: Mapping[tuple[str, str | None], Credentials],
+    *,
+    region: str,
+    now_ms: int,
 ) -> Credentials:
     """Return the credentials that a request was signed with.
 
     Args:
         request: As it came over the wire.
-        known: The credentials that count, by access key.
+        known: The credentials that count, by access key and session token.
         region: The only one that a signature may be for.
         now_ms: Milliseconds since the epoch.
 
@@ -103,8 +109,8 @@ def verify(
         claim = _read_query(query)
     else:
         raise MissingAuthenticationToken
-    credentials = known.get(claim.access_key)
-    if credentials is None or claim.token != credentials.session_token:
+    credentials = known.get((claim.access_key, claim.token))
+    if credentials is None:
         raise UnrecognizedClient
     _check_scope(claim, region)
     _check_time(claim, now_ms)

@@ -1,7 +1,4 @@
-"""Signed requests to `execute-api`: refused as on AWS, or let pass with a line that says why not.
-
-`aws_credentials` are those that the functions get; whoever starts the emulator may have others.
-"""
+"""Signed requests to `execute-api`: refused as on AWS, or let pass with a line that says so."""
 
 from __future__ import annotations
 
@@ -16,9 +13,6 @@ if TYPE_CHECKING:
 
     from local_gateway.authorization.signature import SentRequest
 
-OF_FUNCTIONS: Final = Credentials("local", "local", "local")
-"""What the functions sign with, of `lambdas.variables`."""
-
 _LOOKS: Final = 32
 
 
@@ -27,15 +21,17 @@ class Signatures:
 
     __slots__ = ("_known", "_looks", "_region", "_why", "is_strict")
 
-    def __init__(
-        self, credentials: Iterable[Credentials], *, region: str, is_strict: bool, says: why.Why
-    ) -> None:
-        """Take the credentials; unless `is_strict` a wrong signature is let pass."""
-        self._known = {each.access_key: each for each in (OF_FUNCTIONS, *credentials)}
+    def __init__(self, *, region: str, is_strict: bool, says: why.Why) -> None:
+        """Begin without credentials; unless `is_strict` a wrong signature is let pass."""
+        self._known: dict[tuple[str, str | None], Credentials] = {}
         self._region = region
         self.is_strict = is_strict
         self._why = says
         self._looks = _LOOKS
+
+    def know(self, credentials: Iterable[Credentials]) -> None:
+        """Let these credentials count from now on, and no others."""
+        self._known = {(each.access_key, each.session_token): each for each in credentials}
 
     def check(self, request: SentRequest, place: str) -> Credentials | None:
         """Return whose signature it is, None if it is nobody's and let pass.

@@ -19,10 +19,13 @@ if TYPE_CHECKING:
 
 VERSION: Final = "$LATEST"
 
+ACCESS_KEY: Final = "local"
+SECRET_KEY: Final = "local"  # noqa: S105 — a dummy
+"""The dummy credentials of every function; the session token tells whose they are."""
+
 _DEFAULTS: Final = {
-    "AWS_ACCESS_KEY_ID": "local",
-    "AWS_SECRET_ACCESS_KEY": "local",
-    "AWS_SESSION_TOKEN": "local",
+    "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+    "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
     # The SDKs would find the developer's profiles by the home folder, which the password database
     # has even where HOME is not set.
     "AWS_CONFIG_FILE": os.devnull,
@@ -86,6 +89,7 @@ def environment_variables(
     }
     return {
         **_DEFAULTS,
+        "AWS_SESSION_TOKEN": session_token(function.logical_id),
         **extra,
         **own,
         "AWS_DEFAULT_REGION": identity.region,
@@ -100,6 +104,11 @@ def environment_variables(
         "LAMBDA_TASK_ROOT": str(function.code),
         "_HANDLER": function.handler,
     }
+
+
+def session_token(logical_id: str) -> str:
+    """Return the session token of a function, by which its requests are told from another's."""
+    return f"local/{logical_id}"
 
 
 def log_stream_name(now_ms: int, environment_id: str) -> str:

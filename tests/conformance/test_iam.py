@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from tests.fakes.authorizers import LOCAL, presign, sign
+from tests.fakes.authorizers import (
+    LOCAL,
+    METHOD_ARN,
+    NOTIFY,
+    declare_notify,
+    presign,
+    sign,
+    statement,
+)
 from tests.fakes.gateway import Gateway, RawClient, read_response, route
 
 if TYPE_CHECKING:
@@ -129,3 +137,21 @@ async def test_all_events_say_who_signed(start_gateway: StartGateway) -> None:
             ("user", LOCAL.access_key),
         ]
     ] * 3
+
+
+@pytest.mark.clause("IAM-6")
+@pytest.mark.parametrize(
+    ("resource", "expected"), [(METHOD_ARN, 101), (METHOD_ARN.replace("dev", "prod"), 403)]
+)
+async def test_the_role_of_a_function_has_to_allow_it(
+    start_gateway: StartGateway, resource: str, expected: int
+) -> None:
+    policy = {"Statement": [statement(resource=resource)]}
+    gateway = await start_gateway(
+        *ROUTES, access={"is_strict": True}, declared=declare_notify(policy)
+    )
+    headers = sign("GET", "https://gateway/dev", credentials=NOTIFY)
+
+    status = await status_of(gateway, "/dev", headers)
+
+    assert status == expected

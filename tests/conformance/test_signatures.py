@@ -9,10 +9,10 @@ import orjson
 import pytest
 from botocore.credentials import Credentials
 
-from tests.fakes.authorizers import sign
+from tests.fakes.authorizers import METHOD_ARN, NOTIFY, declare_notify, sign, statement
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 
     from websockets.asyncio.client import ClientConnection
 
@@ -223,3 +223,89 @@ async def test_what_was_signed_cannot_be_changed(
 
     status, error_type, _ = error_of(response)
     assert (status, error_type) == (403, "InvalidSignatureException")
+
+
+MANAGE = "execute-api:ManageConnections"
+CONNECTIONS = METHOD_ARN.replace("$connect", "{}/@connections/*")
+
+
+def allowing(resource: str, action: str = MANAGE) -> dict[str, object]:
+    return {"Statement": [statement(resource=resource, Action=action)]}
+
+
+@asynccontextmanager
+async def notified(
+    start_gateway: StartGateway,
+    policies: Sequence[Mapping[str, object]],
+    *,
+    is_strict: bool = True,
+    is_known: bool = True,
+) -> AsyncGenerator[tuple[Gateway, Response]]:
+    """Yield a gateway, and what it answers to a post of the function `Notify`."""
+    gateway = await start_gateway(
+        access={"is_strict": is_strict}, declared=declare_notify(*policies, is_known=is_known)
+    )
+    client, connection_id = await gateway.connected()
+    path = f"/dev/@connections/{connection_id}"
+    async with client:
+        headers = sign("POST", ORIGIN + path, b"hello", credentials=NOTIFY)
+        yield gateway, await gateway.request("POST", path, b"hello", headers=headers)
+
+
+@pytest.mark.clause("SIGNATURE-10")
+@pytest.mark.parametrize(
+    "policies",
+    [
+        [allowing("*")],
+        [allowing(CONNECTIONS.format("POST"))],
+        [allowing(METHOD_ARN.replace("/dev/$connect", "/*"))],
+        [allowing("*", "s3:*"), allowing(CONNECTIONS.format("*"), "execute-api:*")],
+    ],
+)
+async def test_a_function_whose_role_allows_it_may_post(
+    start_gateway: StartGateway, policies: list[dict[str, object]]
+) -> None:
+    async with notified(start_gateway, policies) as (_, response):
+        assert response.status == 200
+
+
+@pytest.mark.clause("SIGNATURE-10")
+@pytest.mark.parametrize(
+    "policies",
+    [
+        [],
+        [allowing("*", "s3:*")],
+        [allowing("*", "execute-api:Invoke")],
+        [allowing(CONNECTIONS.format("GET"))],
+        [allowing(CONNECTIONS.format("POST").removesuffix("/*"))],
+        [allowing("*"), {"Statement": statement("Deny", resource="*", Action="*")}],
+    ],
+)
+async def test_a_function_whose_role_does_not_is_refused(
+    start_gateway: StartGateway, policies: list[dict[str, object]]
+) -> None:
+    async with notified(start_gateway, policies) as (_, response):
+        assert response.status == 403
+        assert response.headers["x-amzn-errortype"] == "AccessDeniedException"
+        assert orjson.loads(response.body) == {
+            "Message": (
+                "User: arn:aws:sts::123456789012:assumed-role/notify-role/notify is not authorized "
+                f"to perform: {MANAGE} on resource: arn:aws:execute-api:us-east-2:********9012:"
+                "lg10ltpf4f/dev/POST/@connections/{connectionId}"
+            )
+        }
+
+
+@pytest.mark.clause("SIGNATURE-10")
+async def test_a_function_whose_role_is_not_known_may_post(start_gateway: StartGateway) -> None:
+    async with notified(start_gateway, [], is_known=False) as (_, response):
+        assert response.status == 200
+
+
+@pytest.mark.clause("SIGNATURE-10")
+async def test_it_is_let_pass_unless_it_is_strict(start_gateway: StartGateway) -> None:
+    async with notified(start_gateway, [], is_strict=False) as (gateway, response):
+        assert response.status == 200
+        assert gateway.lines[-1].startswith(
+            f"SIGNATURE-10 function Notify: its role does not allow {MANAGE} on "
+        )

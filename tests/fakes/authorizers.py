@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -9,7 +10,7 @@ from botocore.auth import SigV4Auth, SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from local_gateway.api import Authorizer
+from local_gateway.api import Authorizer, Function, Role
 from tests.fakes.gateway import route
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ REGION = "us-east-2"
 METHOD_ARN = "arn:aws:execute-api:us-east-2:123456789012:lg10ltpf4f/dev/$connect"
 AUTHORIZER_ARN = "arn:aws:execute-api:us-east-2:123456789012:lg10ltpf4f/authorizers/abcdef"
 LOCAL = Credentials("local", "local", "local")
+NOTIFY = Credentials("local", "local", "local/Notify")
+"""What the function `Notify` signs with."""
 
 
 def statement(
@@ -57,6 +60,20 @@ def authorized_route(
         authorizer=authorizer,
         is_api_key_required=is_api_key_required,
     )
+
+
+def declare_notify(*policies: Mapping[str, object], is_known: bool = True) -> dict[str, Any]:
+    """Declare the function `Notify`, whose role has these policies, if it is known."""
+    notify = Function(
+        logical_id="Notify",
+        name="notify",
+        arn="arn:aws:lambda:us-east-2:123456789012:function:notify",
+        handler="app.handler",
+        runtime="python3.13",
+        code=Path("functions"),
+    )
+    role = Role(logical_id="NotifyRole", name="notify-role", policies=policies)
+    return {"functions": {"Notify": notify}, "roles": {"Notify": role} if is_known else {}}
 
 
 def sign(

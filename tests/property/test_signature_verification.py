@@ -86,7 +86,7 @@ def test_what_botocore_signs_is_accepted(
 ) -> None:
     request, now_ms = data.draw(signed(credentials, region, is_presigned=is_presigned))
     skew_ms = data.draw(st.integers(-299_000, 60_000 if is_presigned else 299_000))
-    known = {credentials.access_key: credentials}
+    known = {(credentials.access_key, credentials.session_token): credentials}
 
     found = verify(request, known, region=region, now_ms=now_ms // 1000 * 1000 + skew_ms)
 
@@ -111,7 +111,7 @@ def test_what_was_changed_after_signing_is_refused(
 ) -> None:
     assume(not (is_presigned and changed == "header"))
     request, now_ms = data.draw(signed(credentials, region, is_presigned=is_presigned))
-    known = {credentials.access_key: credentials}
+    known = {(credentials.access_key, credentials.session_token): credentials}
     match changed:
         case "method":
             request = replace(request, method="PUT")
@@ -132,7 +132,7 @@ def test_what_was_changed_after_signing_is_refused(
             request = replace(request, headers=headers)
         case _:
             other = replace(credentials, secret_key=credentials.secret_key + "x")
-            known = {credentials.access_key: other}
+            known = {(other.access_key, other.session_token): other}
 
     with pytest.raises(InvalidSignature):
         verify(request, known, region=region, now_ms=now_ms)
@@ -147,7 +147,7 @@ def test_what_was_changed_after_signing_is_refused(
 )
 def test_nothing_that_is_sent_is_more_than_refused(authorization: str, query: str) -> None:
     headers = [(b"host", b"x"), (b"authorization", authorization.encode())]
-    known = {"": Credentials("", "")}
+    known: dict[tuple[str, str | None], Credentials] = {("", None): Credentials("", "")}
 
     for request in (SentRequest("GET", "/", "", headers), SentRequest("GET", "/", query, [])):
         with pytest.raises(SignatureError):

@@ -40,7 +40,7 @@ def signed_with(
 
 
 def refusal(sent: SentRequest) -> SignatureError:
-    known = {each.access_key: each for each in (ALICE, SESSION)}
+    known = {(each.access_key, each.session_token): each for each in (ALICE, SESSION)}
     with pytest.raises(SignatureError) as raised:
         verify(sent, known, region="us-east-1", now_ms=NOW_MS)
     return raised.value

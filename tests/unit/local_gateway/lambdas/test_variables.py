@@ -52,7 +52,7 @@ async def test_a_function_sees_lambdas_variables_and_nothing_of_the_developers(
         "AWS_LAMBDA_LOG_STREAM_NAME": seen["AWS_LAMBDA_LOG_STREAM_NAME"],
         "AWS_REGION": "us-east-1",
         "AWS_SECRET_ACCESS_KEY": "local",
-        "AWS_SESSION_TOKEN": "local",
+        "AWS_SESSION_TOKEN": "local/F",
         "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
         "LAMBDA_RUNTIME_DIR": str(Path(bootstrap.__file__).parent),
         "LAMBDA_TASK_ROOT": str(function.code),
