@@ -20,10 +20,11 @@ from typing import TYPE_CHECKING, NoReturn
 
 import uvloop
 
-from local_gateway import ids
+from local_gateway import fidelity, ids
 from local_gateway.emulator import STOP_SECONDS, Emulator
 from local_gateway.errors import StartError, TemplateError
 from local_gateway.options import WrongInput, parser, read_options
+from local_gateway.template import load
 from local_gateway.why import Why
 
 if TYPE_CHECKING:
@@ -40,7 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Serve a template and return the exit code."""
+    """Serve a template, or run a subcommand, and return the exit code."""
+    if arguments[:1] == ["fidelity"]:
+        return _report_fidelity(arguments[1:])
     parsed = parser().parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     try:
@@ -59,6 +62,29 @@ def run(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:  # before our own handlers were in place
         return _STOPPED
     return _STOPPED
+
+
+def _report_fidelity(arguments: Sequence[str]) -> int:
+    """Run `local-gateway fidelity TEMPLATE`, which takes the options of a start."""
+    has_template = bool(arguments) and not arguments[0].startswith("-")
+    given = ["--template", *arguments] if has_template else arguments
+    try:
+        options = read_options(parser().parse_args(given))
+    except WrongInput as error:
+        _complain(str(error))
+        return _WRONG_INPUT
+    code, text = fidelity.report(
+        lambda: load(
+            options.template,
+            parameters=options.parameters,
+            identity=options.identity,
+            cache_dir=options.cache_dir,
+            env_vars=options.environment,
+            imports=options.imports,
+        )
+    )
+    _print(text)
+    return code
 
 
 async def _serve(options: Options) -> None:
