@@ -20,7 +20,16 @@ from starlette.exceptions import HTTPException
 from cloudpush import boundary, events, wiring
 from cloudpush.errors import CloudpushError
 from cloudpush.observability import invocation
-from push_routes import answers, clients, compatible, describing, messages, pages, statistics
+from push_routes import (
+    answers,
+    clients,
+    compatible,
+    describing,
+    messages,
+    pages,
+    statistics,
+    websocket,
+)
 from push_routes.bodies import ErrorReply, Failure
 
 if TYPE_CHECKING:
@@ -36,7 +45,7 @@ app = FastAPI(
     summary="Push messages to WebSocket clients by client id.",
     redoc_url=None,
 )
-for routes in (compatible, messages, clients, statistics, pages):
+for routes in (compatible, messages, clients, statistics, websocket, pages):
     app.include_router(routes.router)
 
 

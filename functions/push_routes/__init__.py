@@ -4,6 +4,7 @@
     messages      /v1/messages, :batch, their receipts
     clients       /v1/clients, their inboxes, /v1/presence:query
     statistics    /v1/statistics
+    websocket     /asyncapi.json
     pages         /health, the test page
 
 `bodies` has the shapes that come in and go out, `answers` writes them and every error,

@@ -1,0 +1,120 @@
+"""`GET /asyncapi.json`: the WebSocket side, described as AsyncAPI 3.0.
+
+Shapes come from `cloudpush.protocol`, so what is described is what is read and written.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+from fastapi import APIRouter
+from fastapi.responses import Response  # noqa: TC002 — FastAPI reads it
+
+from cloudpush import wiring
+from cloudpush.protocol import Envelope, Inbound, MsgType
+from cloudpush.settings import required
+from push_routes import answers
+from push_routes.describing import CLIENT_ID_PATTERN
+
+router = APIRouter()
+
+_FROM_CLIENT: Final = {
+    MsgType.BUSINESS: "Push to others.",
+    MsgType.BUSINESS_ACK: "Acknowledge: all up to `seq`, or the one with `messageId`.",
+    MsgType.HEARTBEAT: "A sign of life.",
+    MsgType.RESUME: "Say where the client stands, by `epoch` and `seq`.",
+}
+_TO_CLIENT: Final = {
+    MsgType.ERROR: "What was wrong: `code`, `temporary`, `resultMsg`.",
+    MsgType.CONNECTION: "The first that a client hears: its session, and where its inbox stands.",
+    MsgType.BUSINESS: "A message for this client.",
+    MsgType.BUSINESS_ACK: "The answer to BUSINESS: the targets that are `missing`.",
+    MsgType.HEARTBEAT_ACK: "The answer to HEARTBEAT.",
+    MsgType.RESUME_ACK: "The answer to RESUME: where replay begins.",
+    MsgType.CLOSE: "Why the connection is about to be closed, in `closeCode`.",
+}
+
+
+@router.get("/asyncapi.json", include_in_schema=False)
+async def get_asyncapi() -> Response:
+    """Return the AsyncAPI document."""
+    url = required(wiring.current().settings.websocket_url, "WEBSOCKET_URL")
+    return answers.json(200, describe(url))
+
+
+def describe(websocket_url: str) -> dict[str, Any]:
+    """Return the AsyncAPI document of the WebSocket API at this URL."""
+    protocol, _, rest = websocket_url.partition("://")
+    host, _, path = rest.partition("/")
+    messages = {
+        _name(who, each): _message(each, summary, shape)
+        for who, shape, found in (
+            ("Client", "Inbound", _FROM_CLIENT),
+            ("Service", "Envelope", _TO_CLIENT),
+        )
+        for each, summary in found.items()
+    }
+    shapes = msgspec.json.schema_components(
+        [Inbound, Envelope], ref_template="#/components/schemas/{name}"
+    )[1]
+    return {
+        "asyncapi": "3.0.0",
+        "info": {"title": "cloudpush", "version": "1", "description": "One JSON object a message."},
+        "defaultContentType": "application/json",
+        "servers": {
+            "stage": {"host": host, "pathname": f"/{path}", "protocol": protocol},
+        },
+        "channels": {
+            "connection": {
+                "address": "/",
+                "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in messages},
+                "bindings": {"ws": {"query": _query()}},
+            }
+        },
+        "operations": {
+            "fromClient": _operation("receive", "Client", list(_FROM_CLIENT)),
+            "toClient": _operation("send", "Service", list(_TO_CLIENT)),
+        },
+        "components": {"messages": messages, "schemas": shapes},
+    }
+
+
+def _name(who: str, msg_type: MsgType) -> str:
+    return f"{who}{msg_type.name.title().replace('_', '')}"
+
+
+def _message(msg_type: MsgType, summary: str, shape: str) -> dict[str, Any]:
+    return {
+        "name": msg_type.name,
+        "summary": summary,
+        "payload": {
+            "allOf": [
+                {"$ref": f"#/components/schemas/{shape}"},
+                {"properties": {"msgType": {"const": int(msg_type)}}},
+            ]
+        },
+    }
+
+
+def _operation(action: str, who: str, msg_types: list[MsgType]) -> dict[str, Any]:
+    return {
+        "action": action,
+        "channel": {"$ref": "#/channels/connection"},
+        "messages": [
+            {"$ref": f"#/channels/connection/messages/{_name(who, each)}"} for each in msg_types
+        ],
+    }
+
+
+def _query() -> dict[str, Any]:
+    return {
+        "type": "object",
+        "required": ["channelId"],
+        "properties": {
+            "channelId": {"type": "string", "pattern": CLIENT_ID_PATTERN},
+            "epoch": {"type": "string"},
+            "seq": {"type": "string"},
+            "batch": {"const": "1"},
+        },
+    }
