@@ -738,3 +738,29 @@ async def test_what_sqs_answers_has_the_shape_of_its_xml(
     assert await ask_json(gateway) == {
         "Error": {"Code": "QueueDoesNotExist", "Message": "none", "Type": "Sender"}
     }
+
+
+@pytest.mark.clause("INTEGRATION-42")
+async def test_a_connection_is_kept_while_the_back_end_keeps_it(
+    start_gateway: StartGateway, server: ScriptedServer
+) -> None:
+    gateway = await start_gateway(route_to(custom("HTTP_PROXY", uri=hook(server))))
+    server.script("hook", *(answer(body=b"done") for _ in range(3)))
+
+    await ask(gateway, "{}")
+    await ask(gateway, "{}")
+    server.abort_lines()
+    await server.no_lines.wait()
+    await ask(gateway, "{}")
+
+    assert [request.line for request in server.requests] == [0, 0, 1]
+
+
+@pytest.mark.clause("INTEGRATION-43")
+async def test_a_huge_answer_is_a_network_error(
+    start_gateway: StartGateway, server: ScriptedServer
+) -> None:
+    gateway = await start_gateway(route_to(custom("HTTP_PROXY", uri=hook(server))))
+    server.script("hook", answer(body=b"x" * 10_485_761))
+
+    assert await error(gateway) == "Network error communicating with endpoint"
