@@ -218,7 +218,8 @@ async def test_a_goodbye_is_not_throttled(start_gateway: StartGateway) -> None:
 
     await accepted(gateway)
 
-    event = await functions.next_event("ask")
+    async with asyncio.timeout(10):
+        event = await functions.next_event("ask")
     assert event["requestContext"]["eventType"] == "DISCONNECT"
 
 
