@@ -44,6 +44,8 @@ class Assumptions:
     """LIMIT-8: whether a ping keeps a connection from idling."""
     empty_post: Literal["frame", "400"] = "frame"
     """MANAGE-16: what becomes of a post without bytes."""
+    authorizer_context: Literal["texts", "types"] = "texts"
+    """AUTH-18: whether numbers and truth values of an authorizer's context become texts."""
     non_utf8_post: Literal["replaced", "400"] = "replaced"
     """MANAGE-17: what becomes of a post that is not UTF-8."""
 

@@ -167,6 +167,7 @@ class Emulator:
         access = Access(
             application,
             is_strict=options.strict_auth,
+            keeps_context_types=options.assumptions.authorizer_context == "types",
             credentials=options.credentials,
             says=self._why,
         )

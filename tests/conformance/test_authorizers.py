@@ -411,6 +411,21 @@ async def test_numbers_and_truth_values_are_texts(start_gateway: StartGateway) -
     assert any("n, x, yes, no" in line for line in gateway.lines)
 
 
+@pytest.mark.clause("AUTH-18")
+async def test_numbers_and_truth_values_may_stay(start_gateway: StartGateway) -> None:
+    gateway = await start(
+        start_gateway, result(context={"n": 5, "yes": True}), access={"keeps_context_types": True}
+    )
+
+    _, message, _ = await life(gateway)
+
+    assert message["requestContext"]["authorizer"] == {
+        "n": 5,
+        "yes": True,
+        "principalId": "alice",
+    }
+
+
 @pytest.mark.clause("AUTH-19")
 async def test_the_latency_is_a_number_of_connect_alone(start_gateway: StartGateway) -> None:
     gateway = await start(start_gateway, result(context={"tenant": "acme"}))
