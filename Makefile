@@ -83,6 +83,10 @@ autobahn: $(ALL) ## Run the Autobahn|Testsuite against the gateway; PYTHON27 is 
 matrix: $(ALL) ## Write docs/reference/support-matrix.md from the clauses and the tests
 	$(BIN)/python -m tests.conformance.matrix
 
+.PHONY: chaos
+chaos: $(ALL) ## Hold the service to its promise under faults: the long profile of the checker
+	$(BIN)/python -m tests.chaos $(ARGS)
+
 CHECKS := check-lint check-format check-types check-imports check-spelling check-template check-docs
 
 .PHONY: check $(CHECKS)

@@ -1,0 +1,28 @@
+"""`make chaos`: the long profile of the checker. Exit code 1 if it found anything."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+
+from tests.chaos.checker import Profile, run
+
+
+def main() -> int:
+    """Run the checker as the command line says."""
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos")
+    parser.add_argument("--clients", type=int, default=200)
+    parser.add_argument("--messages", type=int, default=100_000)
+    parser.add_argument("--senders", type=int, default=16)
+    parser.add_argument("--restarts", type=int, default=3)
+    parser.add_argument("--seed", type=int, default=1)
+    wanted = parser.parse_args()
+    print(f"seed {wanted.seed}", flush=True)  # noqa: T201 — what a command line prints
+    outcome = asyncio.run(run(Profile(**vars(wanted))))
+    print(outcome)  # noqa: T201 — the same
+    return 1 if outcome.violations else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

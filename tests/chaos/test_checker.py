@@ -1,0 +1,19 @@
+"""The short profile of the checker; `make chaos` runs the long one."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.chaos.checker import Profile, run
+
+
+@pytest.mark.valkey
+@pytest.mark.timeout(300)
+async def test_nothing_is_lost_whatever_fails() -> None:
+    profile = Profile(messages=200)
+
+    outcome = await run(profile)
+
+    assert outcome.violations == [], f"seed {profile.seed}"
+    assert outcome.accepted > profile.messages / 2
+    assert outcome.counts["waiting"] == 0
