@@ -16,6 +16,7 @@ from cloudpush.errors import (
     PayloadTooLarge,
     StoreUnavailable,
 )
+from cloudpush.model import Position
 from cloudpush.protocol import CloseCode, Inbound, MsgType, UnaddressedEnvelope
 from tests.fakes.push_service import NOON_MS, a_connection, a_publication
 
@@ -398,3 +399,53 @@ class TestSize:
 
         with pytest.raises(PayloadTooLarge, match="122881 bytes"):
             UnaddressedEnvelope(a_publication({"s": "x" * (fits + 1)})).check_size()
+
+
+class TestPosition:
+    @pytest.mark.parametrize(
+        ("epoch", "seq", "position"),
+        [
+            ("e", 0, Position("e", 0)),
+            ("e", "17", Position("e", 17)),
+            ("", 1, None),
+            (None, 1, None),
+            (7, 1, None),
+            ("e", None, None),
+            ("e", -1, None),
+            ("e", "-1", None),
+            ("e", "", None),
+            ("e", "1.0", None),
+            ("e", "²", None),
+            ("e", 1.0, None),
+            ("e", True, None),
+            ("e", "9" * 5000, None),
+            ("e", 10**15, None),
+            ("e", [1], None),
+        ],
+    )
+    def test_what_is_no_position_is_none(
+        self, epoch: object, seq: object, position: Position | None
+    ) -> None:
+        assert protocol.position_of(epoch, seq) == position
+
+
+class TestFrames:
+    def test_each_envelope_has_a_frame_of_its_own(self) -> None:
+        assert protocol.join_into_frames([b"{}", b"{}"], takes_batches=False) == [b"{}", b"{}"]
+
+    def test_several_share_one_up_to_the_limit(self) -> None:
+        envelope = b"x" * 10_000
+
+        frames = protocol.join_into_frames([envelope] * 7, takes_batches=True)
+
+        assert [len(each) for each in frames] == [30_004, 30_004, 10_000]
+        assert frames[0] == b"[" + b",".join([envelope] * 3) + b"]"
+
+    def test_one_that_is_larger_stands_alone(self) -> None:
+        large = b"x" * 100_000
+
+        assert protocol.join_into_frames([b"{}", large, b"{}"], takes_batches=True) == [
+            b"{}",
+            large,
+            b"{}",
+        ]
