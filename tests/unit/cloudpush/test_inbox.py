@@ -266,7 +266,7 @@ async def test_an_inbox_whose_writer_died_is_looked_after() -> None:
         ({"due_at_ms": a_publication().accepted_at_ms + 30 * 24 * 3_600_000 + 1}, InvalidMessage),
     ],
 )
-def test_limits_are_told(options: dict[str, int], error: type[Exception]) -> None:
+def test_limits_are_told(options: dict[str, Any], error: type[Exception]) -> None:
     with pytest.raises(error):
         accepting.new_message(a_publication(), ["alice"], **options)
 
