@@ -19,6 +19,7 @@ from cloudpush.errors import (
     Unsupported,
 )
 from cloudpush.messaging import Answer
+from cloudpush.model import Drain
 from cloudpush.ports import Outcome
 from tests.fakes.push_service import NOON_MS, Stage
 
@@ -236,3 +237,15 @@ class TestOtherTypes:
 
         with pytest.raises(InvalidMessage, match="by the service alone"):
             await receive(stage, f'{{"msgType":{number}}}')
+
+
+async def test_the_first_frame_of_a_pending_connection_has_its_inbox_looked_after() -> None:
+    stage = Stage()
+    stage.connect("bob", is_open=False)
+
+    await receive(stage, '{"msgType":3}')
+    await receive(stage, '{"msgType":3}')
+
+    assert [(each.job, each.delay_seconds) for each in stage.jobs.sent] == [
+        (Drain(client_id="bob"), 1)
+    ]

@@ -15,9 +15,9 @@ from cloudpush.protocol import MsgType
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from cloudpush.delivery import Outlet
     from cloudpush.inbox import Mailroom
     from cloudpush.model import Connection
-    from cloudpush.ports import ConnectionStore
     from cloudpush.protocol import Inbound
 
 SIGNS_PER_LIMIT: Final = 3
@@ -62,7 +62,7 @@ async def receive(
             `message_id` is the sender's, if it has one.
     """
     try:
-        sender = _hear(connection_id, stale_after_ms, mailroom.outlet.store, clock())
+        sender = _hear(connection_id, stale_after_ms, mailroom.outlet, clock())
     except CloudpushError as error:
         error.message_id = protocol.message_id_of(text)
         raise
@@ -74,13 +74,16 @@ async def receive(
         raise
 
 
-def _hear(
-    connection_id: str, stale_after_ms: int, store: ConnectionStore, now_ms: int
-) -> Connection:
+def _hear(connection_id: str, stale_after_ms: int, outlet: Outlet, now_ms: int) -> Connection:
     """Return who sent it, and record the sign of life if the last one is old enough."""
+    store = outlet.store
     connection = store.get(connection_id, now_ms=now_ms)
     if connection is None:
         raise NotConnected("this connection is closed")
+    if not connection.is_open:
+        # Its welcome, which sends what waits for it, is late or was given up; and writers leave a
+        # pending connection to that. The job comes first: after the touch nobody would send it.
+        outlet.jobs.send([Drain(client_id=connection.client_id)], delay_seconds=1)
     is_due = stale_after_ms and (
         now_ms - connection.last_seen_ms >= stale_after_ms / SIGNS_PER_LIMIT
     )
