@@ -25,6 +25,8 @@ from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 from weakref import WeakKeyDictionary
 
+from local_gateway.errors import ClockShared
+
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
 
@@ -111,8 +113,14 @@ def _move(offset: float) -> None:
 
 
 def join(*, frozen: bool) -> None:
-    """Begin to use the emulated time, as one of the emulators of this process."""
+    """Begin to use the emulated time, as one of the emulators of this process.
+
+    Raises:
+        ClockShared: For another one it runs, or stands still, where it shall not for this one.
+    """
     global _users  # noqa: PLW0603 — the state of this module
+    if _users and frozen != is_frozen():
+        raise ClockShared(is_frozen=is_frozen())
     _users += 1
     if frozen and not is_frozen():
         freeze()
@@ -165,6 +173,8 @@ class Timeline:
         self._cancelled = 0
         self._numbers = count()
         self._handle: asyncio.TimerHandle | None = None
+        self.moving = asyncio.Lock()
+        """Held by whoever makes an advance."""
 
     def add(self, due: float, due_ms: int | None, callback: Callable[[], object]) -> Timer:
         """Call `callback` at `due` on the steady clock, or at `due_ms` since the epoch."""
@@ -246,6 +256,11 @@ def call_at(due: float, callback: Callable[[], object]) -> Timer:
 def call_at_ms(due_ms: int, callback: Callable[[], object]) -> Timer:
     """Call `callback` once `now_ms()` has reached `due_ms`, also if the machine's clock is set."""
     return _timeline().add(_steady(due_ms), due_ms, callback)
+
+
+def moving() -> asyncio.Lock:
+    """Return what is held during an advance, so that the next one waits."""
+    return _timeline().moving
 
 
 @asynccontextmanager

@@ -58,6 +58,8 @@ class Options:
     """Whether changes of the template and of code are taken up while it runs."""
     keeps_snapshots: bool = False
     """Whether a stage without AutoDeploy goes on with its routes until its deployment is new."""
+    faults: Mapping[str, float] = field(default_factory=dict[str, float])
+    """`--fault`: by name, as in the table of `faults`."""
     virtual_clock: bool = False
     """Time moves only when it is told to."""
     assumptions: Assumptions = DEFAULTS

@@ -63,7 +63,7 @@ class Connection:
         self._backlog: deque[str] | None = None
         self._is_draining = False
         self._expires_at = clock.monotonic() + front.max_duration_seconds
-        self._slot = 0
+        self._slot = 0.0
 
     # What pushes need
 
@@ -104,8 +104,18 @@ class Connection:
 
     @property
     def buffered_bytes(self) -> int:
-        """How many bytes wait for the client to read."""
+        """How many bytes the client's machine has not taken yet."""
         return self._wire.buffered_bytes
+
+    @property
+    def unread_bytes(self) -> int:
+        """How many bytes of the client's wait to be read."""
+        return self._wire.unread_bytes
+
+    @property
+    def peer(self) -> tuple[str, int]:
+        """The client's address and port."""
+        return self._wire.peer
 
     def post(self, data: bytes) -> bool:
         """Send UTF-8 text as one message; False, and nothing sent, if the buffer is full."""
@@ -289,11 +299,11 @@ class Connection:
             self._front.why.say(reasons.REPLY_TOO_BIG, f"route {route.key}", length=len(data))
             self.tell(IntegrationError.message, request_id)
             return
-        self._wire.write_text(data)
+        self._front.reply(self._wire, data)
 
     def tell(self, message: str, request_id: str) -> None:
         """Send the client an error frame; the connection stays as it is (FRAME-8)."""
-        self._wire.write_text(write_error_frame(message, self.connection_id, request_id))
+        self._front.reply(self._wire, write_error_frame(message, self.connection_id, request_id))
 
     def _disconnect(self, closing: Closing) -> None:
         front, deployment = self._front, self.deployment
@@ -303,4 +313,4 @@ class Connection:
             now_ms = clock.now_ms()
             request = Request(deployment.ids.new_request_id(now_ms), now_ms)
             call = DisconnectCall(front, deployment, self.caller, request, closing)
-            front.begin(deployment.disconnect, call)
+            front.say_goodbye(deployment.disconnect, call)

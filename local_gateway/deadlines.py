@@ -62,26 +62,28 @@ class Deadlines(Generic[K]):
 
 
 class Wheel(Generic[K]):
-    """Keys in slots of `slot_seconds` each, by the slot in which they are to be looked at.
+    """Keys in slots of `slot_seconds` each, by the end of the slot in which they are due.
 
     Coarse on purpose: a key is looked at up to one slot late, never early. Adding costs O(log s)
-    for s slots, discarding O(1), and an entry about 60 bytes.
+    for s slots, discarding O(1), and an entry about 60 bytes. Without a length of slots each key
+    is looked at when it is due.
     """
 
     __slots__ = ("_order", "_slots", "slot_seconds")
 
     def __init__(self, slot_seconds: float) -> None:
         self.slot_seconds = slot_seconds
-        self._slots: dict[int, set[K]] = {}
-        self._order: list[int] = []
+        self._slots: dict[float, set[K]] = {}
+        self._order: list[float] = []
 
     def __len__(self) -> int:
         """Return how many keys wait."""
         return sum(len(keys) for keys in self._slots.values())
 
-    def add(self, key: K, due: float) -> int:
+    def add(self, key: K, due: float) -> float:
         """Let `key` be looked at from `due` on; return the slot, which `discard` needs."""
-        slot = int(due / self.slot_seconds) + 1
+        length = self.slot_seconds
+        slot = (int(due / length) + 1) * length if length else due
         keys = self._slots.get(slot)
         if keys is None:
             keys = self._slots[slot] = set()
@@ -89,7 +91,7 @@ class Wheel(Generic[K]):
         keys.add(key)
         return slot
 
-    def discard(self, key: K, slot: int) -> None:
+    def discard(self, key: K, slot: float) -> None:
         """Take `key` out of the slot that `add` returned; a key that is gone stays gone."""
         keys = self._slots.get(slot)
         if keys is not None:
@@ -99,13 +101,12 @@ class Wheel(Generic[K]):
         """Return when the first slot is to be looked at, None if there is none."""
         while self._order and not self._slots[self._order[0]]:
             del self._slots[heapq.heappop(self._order)]
-        return self._order[0] * self.slot_seconds if self._order else None
+        return self._order[0] if self._order else None
 
     def expire(self, now: float) -> list[K]:
         """Take out all keys whose slot has come at `now`."""
-        last = int(now / self.slot_seconds)
         expired: list[K] = []
-        while self._order and self._order[0] <= last:
+        while self._order and self._order[0] <= now:
             expired.extend(self._slots.pop(heapq.heappop(self._order)))
         return expired
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from local_gateway import clock, endpoints, own_resources, redirect
@@ -15,6 +16,7 @@ from local_gateway.app import App, is_cross_site, is_for_this_machine
 from local_gateway.authorization.access import Access
 from local_gateway.banner import write_banner
 from local_gateway.browsers import BLOCKED_BY_BROWSERS
+from local_gateway.faults import Faults
 from local_gateway.handlers import check_handlers
 from local_gateway.http_api import HttpApiFront
 from local_gateway.lambdas.functions import Functions
@@ -24,13 +26,14 @@ from local_gateway.lambdas.runtimes import find_interpreters
 from local_gateway.limits import TokenBucket
 from local_gateway.management import ManagementApi
 from local_gateway.metrics import Metrics
+from local_gateway.mischief import Mischief
 from local_gateway.own import OwnPages
 from local_gateway.registry import Registry
 from local_gateway.reload.parts import Parts, Swappable
 from local_gateway.reload.reloader import Reloader
 from local_gateway.server import Server
 from local_gateway.services import EmbeddedValkey, Services
-from local_gateway.session import SLOT_SECONDS, VIRTUAL_SLOT_SECONDS, WebSocketFront
+from local_gateway.session import SLOT_SECONDS, WebSocketFront
 from local_gateway.sources import Sources
 from local_gateway.template import load
 from local_gateway.timekeeping import Timekeeper
@@ -48,6 +51,18 @@ EMBEDDED_VALKEY = "embedded:valkey"
 
 STOP_SECONDS = 2.8
 """When a stop has taken this long, what still runs is left to die with the process."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """The parts of an emulator that runs, for those who drive it from Python."""
+
+    application: Application
+    functions: Functions
+    registry: Registry
+    management: ManagementApi
+    timekeeper: Timekeeper
+    faults: Faults
 
 
 class Emulator:
@@ -70,6 +85,8 @@ class Emulator:
         self._interpreters = Interpreters()
         self._parameters: Mapping[str, str] = options.parameters
         self._is_serving = False
+        self.running: Running
+        """Its parts, once started."""
         self.banner = ""
         """What was started, as a text for a terminal."""
         self.port = options.port
@@ -178,7 +195,7 @@ class Emulator:
             registry,
             idle_timeout_seconds=options.idle_timeout_seconds,
             max_duration_seconds=options.max_duration_seconds,
-            slot_seconds=VIRTUAL_SLOT_SECONDS if options.virtual_clock else SLOT_SECONDS,
+            slot_seconds=0.0 if options.virtual_clock else SLOT_SECONDS,
             connect_rate=TokenBucket(options.connect_rate) if options.connect_rate else None,
             account_rate=account_rate,
             services_url=lambda: self._services.url,
@@ -203,6 +220,23 @@ class Emulator:
             why=self._why,
             has_functions=bool(application.functions),
         )
+        faults = Faults()
+        Mischief(
+            faults,
+            functions=functions,
+            sockets=sockets,
+            management=management,
+            registry=registry,
+            sources=lambda: sources.held,
+        )
+        self.running = Running(
+            application=application,
+            functions=functions,
+            registry=registry,
+            management=management,
+            timekeeper=timekeeper,
+            faults=faults,
+        )
 
         def current() -> Application:
             return functions.application
@@ -210,6 +244,7 @@ class Emulator:
         own = OwnPages(
             own_resources.health(self._parts),
             own_resources.the_clock(timekeeper),
+            own_resources.the_faults(faults),
             own_resources.connections(registry, current),
             own_resources.recycling(functions, current),
             own_resources.why_lines(self._why),
@@ -232,6 +267,8 @@ class Emulator:
             port=options.port,
             direct=management.answer_directly(places, admits=self._admits),
         )
+        timekeeper.start()
+        self._stack.callback(timekeeper.stop)
         self._stack.push_async_callback(functions.stop)
         self._stack.push_async_callback(sockets.close)
         self._stack.push_async_callback(invoke.stop)
@@ -246,6 +283,7 @@ class Emulator:
         environment |= self._services.environment
         environment |= endpoints.own_endpoints(application, self.port)
         await functions.start(redirect=self._redirect(application, environment))
+        faults.set(options.faults)
         await sources.held.start()
         self._stack.push_async_callback(sources.stop)
         prewarming = asyncio.create_task(functions.prewarm())

@@ -4,7 +4,8 @@ TemplateError           the file is wrong or asks for what isn't emulated: exit 
 ├── UnsupportedFeature  AWS does it, this emulator doesn't
 └── UnresolvedValue     an intrinsic function whose value can't be known locally
 StartError              a function or an embedded server did not start: exit code 1
-└── PortInUse           another process listens on the port
+├── PortInUse           another process listens on the port
+└── ClockShared         another emulator of this process has another kind of clock
 """
 
 from __future__ import annotations
@@ -66,4 +67,16 @@ class PortInUse(StartError):
         super().__init__(
             f"port {port} on {host} is in use by another process; stop it, or choose another one "
             f"with --port (make dev PORT={port + 1})"
+        )
+
+
+class ClockShared(StartError):
+    """Another emulator of this process has another kind of clock."""
+
+    def __init__(self, *, is_frozen: bool) -> None:
+        """Take whether the clock that is there is virtual."""
+        self.is_frozen = is_frozen
+        super().__init__(
+            "the gateways of one process share one clock, which is "
+            f"{'virtual' if is_frozen else 'not virtual'} already: stop the other one first"
         )

@@ -21,6 +21,10 @@ import re
 from binascii import b2a_base64, crc32
 from itertools import count
 from struct import pack
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 CONNECTION_ID = re.compile(r"[A-Za-z0-9_-]{14}[AQgw]=")
 """What every id seen on AWS matches, whole (ID-1)."""
@@ -34,14 +38,27 @@ _CONNECTION_KIND, _REQUEST_KIND = 0x02, 0x05
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 _random = random.Random()  # noqa: S311 — ids that a seed can replay, not secrets
+_seed = _random.getrandbits(32)
+_random.seed(_seed)
 _counter = count(_random.getrandbits(14))
 
 
 def seed(value: int) -> None:
     """Start over from `value`: the same calls at the same times then draw the same ids."""
-    global _counter  # noqa: PLW0603 — the one state of this module
+    global _counter, _seed  # noqa: PLW0603 — the one state of this module
+    _seed = value
     _random.seed(value)
     _counter = count(_random.getrandbits(14))
+
+
+def current_seed() -> int:
+    """Return what everything here is drawn from: what `seed` was given, or a number of our own."""
+    return _seed
+
+
+def stream(name: str) -> Callable[[], float]:
+    """Return what draws numbers from 0 to 1, the same ones for a name and a seed."""
+    return random.Random(f"{_seed} {name}").random  # noqa: S311 — see above
 
 
 def new_request_id() -> str:

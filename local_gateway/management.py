@@ -61,7 +61,8 @@ class ManagementApi:
             assumptions: What is open, decided.
             why: Is told wherever AWS would surprise.
         """
-        self._registry = registry
+        self.registry = registry
+        """Where the open connections are found."""
         self._account_rate = account_rate
         self._sends_empty = assumptions.empty_post == "frame"
         self._replaces = assumptions.non_utf8_post == "replaced"
@@ -204,16 +205,16 @@ class ManagementApi:
 
     def _find(self, api: WebSocketApi, stage: Stage, connection_id: str) -> OpenConnection | Answer:
         """Return the connection, or what to answer if there is none (MANAGE-9, MANAGE-11)."""
-        found = self._registry.find(api, stage, connection_id)
+        found = self.registry.find(api, stage, connection_id)
         if found is not None:
             return found
         if not CONNECTION_ID.fullmatch(connection_id):
             message = f"Invalid connectionId: {connection_id}"
             return answer.error(400, "BadRequestException", message)
         place = f"stage {stage.name}"
-        if self._registry.is_pending(connection_id):
+        if self.registry.is_pending(connection_id):
             self._why.say(reasons.POST_DURING_CONNECT, place, connection_id=connection_id)
-        elif (gone_for := self._registry.gone_for(connection_id, clock.monotonic())) is not None:
+        elif (gone_for := self.registry.gone_for(connection_id, clock.monotonic())) is not None:
             self._why.say(reasons.POST_TO_GONE, place, connection_id=connection_id, ago=gone_for)
         return answer.GONE
 

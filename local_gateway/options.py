@@ -19,6 +19,7 @@ from local_gateway.api import Identity
 from local_gateway.assumptions import Assumptions, UnknownAssumption
 from local_gateway.authorization.signature import Credentials
 from local_gateway.configuration import Options
+from local_gateway.faults import FAULTS, InvalidFault, check
 from local_gateway.lambdas.interpreters import Interpreter, InterpreterUnfit, find_python
 
 if TYPE_CHECKING:
@@ -154,6 +155,13 @@ def parser() -> argparse.ArgumentParser:
     )
     add("--seed", type=int, metavar="N", help="draw the same ids at the same times again")
     add(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help=f"let something go wrong now and then: {', '.join(FAULTS)}",
+    )
+    add(
         "--virtual-clock",
         action="store_true",
         help="let time stand still, but for what POST /_gateway/clock lets pass",
@@ -203,6 +211,7 @@ def read_options(parsed: argparse.Namespace) -> Options:
         strict_auth=parsed.strict_auth,
         credentials=_credentials(),
         virtual_clock=parsed.virtual_clock,
+        faults=_faults(parsed.fault),
         assumptions=_assumptions(parsed.assume),
     )
 
@@ -221,6 +230,23 @@ def _assumptions(pairs: Sequence[str]) -> Assumptions:
         return assumptions.read(pairs)
     except UnknownAssumption as error:
         raise WrongInput(f"--assume: {error}.") from error
+
+
+def _faults(pairs: Sequence[str]) -> dict[str, float]:
+    faults: dict[str, float] = {}
+    for name, text in _pairs("--fault", pairs).items():
+        try:
+            faults[name] = check(name, _number(text))
+        except InvalidFault as error:
+            raise WrongInput(f"--fault {error}.") from error
+    return faults
+
+
+def _number(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def _pairs(option: str, pairs: Sequence[str]) -> dict[str, str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from local_gateway import clock
+from local_gateway import clock, ids
+from local_gateway.faults import FAULTS, InvalidFault
 from local_gateway.metrics import CONTENT_TYPE
 from local_gateway.own import Refusal, Resource, Text
 from local_gateway.timekeeping import LONGEST_ADVANCE_SECONDS
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from local_gateway.api import Application
+    from local_gateway.faults import Faults
     from local_gateway.lambdas.functions import Functions
     from local_gateway.metrics import Metrics
     from local_gateway.registry import Registry
@@ -73,6 +75,37 @@ def the_clock(timekeeper: Timekeeper) -> Resource:
         return await get(None, path)
 
     return Resource("/clock", GET=get, POST=post)
+
+
+def the_faults(faults: Faults) -> Resource:
+    """Serve `/faults`: GET lists them, POST `{NAME: VALUE}` switches, DELETE switches all off."""
+
+    async def get(_body: object, _path: Sequence[str]) -> object:
+        return {
+            "seed": ids.current_seed(),
+            "faults": {
+                fault.name: {
+                    "value": faults.value(fault.name),
+                    "unit": fault.unit,
+                    "highest": fault.highest,
+                    "meaning": fault.meaning,
+                }
+                for fault in FAULTS.values()
+            },
+        }
+
+    async def post(body: object, path: Sequence[str]) -> object:
+        try:
+            faults.set(_fields(body, FAULTS))
+        except InvalidFault as error:
+            raise Refusal(error.problem, allowed=error.allowed) from error
+        return await get(None, path)
+
+    async def delete(_body: object, path: Sequence[str]) -> object:
+        faults.clear()
+        return await get(None, path)
+
+    return Resource("/faults", GET=get, POST=post, DELETE=delete)
 
 
 def connections(registry: Registry, application: Callable[[], Application]) -> Resource:

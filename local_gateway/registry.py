@@ -53,7 +53,17 @@ class OpenConnection(Protocol):
 
     @property
     def buffered_bytes(self) -> int:
-        """How many bytes wait for the client to read."""
+        """How many bytes the client's machine has not taken yet."""
+        ...
+
+    @property
+    def unread_bytes(self) -> int:
+        """How many bytes of the client's wait to be read."""
+        ...
+
+    @property
+    def peer(self) -> tuple[str, int]:
+        """The client's address and port."""
         ...
 
     def post(self, data: bytes) -> bool:

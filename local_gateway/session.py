@@ -29,6 +29,7 @@ from local_gateway.integrations.backend import Backends
 from local_gateway.routing import CONNECT
 from local_gateway.upgrade import UPGRADE
 from local_gateway.why import Why
+from local_gateway.wire import Wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,8 +48,6 @@ _log = logging.getLogger(__name__)
 
 SLOT_SECONDS = 1.0
 """How much later than its time a connection may be closed, if that is not much of the timeout."""
-VIRTUAL_SLOT_SECONDS = 0.001
-"""The same where time moves only when told: one expects to the millisecond what it brings."""
 _SLOTS_PER_TIMEOUT = 8
 _CLOSE_SECONDS = 2.0
 
@@ -84,7 +83,7 @@ class WebSocketFront:
             registry: Where pushes find the open connections.
             idle_timeout_seconds: Without traffic a connection is closed after this.
             max_duration_seconds: However busy, a connection is closed after this.
-            slot_seconds: How much later than its time a connection may be closed.
+            slot_seconds: How much later than its time a connection may be closed; 0 is exact.
             connect_rate: Handshakes beyond it are refused with 429; None is unlimited.
             account_rate: Handshakes and messages beyond it are throttled; None is unlimited. The
                 management API shares the quota, so it gets the same bucket.
@@ -110,6 +109,10 @@ class WebSocketFront:
         self.wheel = Wheel["Connection"](min(slot_seconds, shortest / _SLOTS_PER_TIMEOUT))
         self._watch = Alarm(self.wheel, Connection.check_time)
         self._timeouts: dict[int, tuple[Deadlines[TimedCall], Alarm[TimedCall]]] = {}
+        self.reply: Callable[[Wire, bytes], None] = Wire.write_text
+        """How an answer goes out."""
+        self.say_goodbye: Callable[[Target, Call], None] = self.begin
+        """How a `$disconnect` begins."""
         self._running: set[Call] = set()
         self._all_ended = asyncio.Event()
         self._http_client: HttpClient | None = None
@@ -279,7 +282,7 @@ class WebSocketFront:
         if not self._running:
             self._all_ended.set()
 
-    def watch(self, connection: Connection, due: float) -> int:
+    def watch(self, connection: Connection, due: float) -> float:
         """Have the connection's time checked from `due` on; return the slot of the wheel."""
         slot = self.wheel.add(connection, due)
         self._watch.arm()

@@ -36,6 +36,9 @@ class Followers(Protocol):
         ...
 
 
+_keepers: list[Timekeeper] = []
+
+
 class Timekeeper:
     """Moves the emulated time of one emulator."""
 
@@ -50,18 +53,23 @@ class Timekeeper:
         self._followers = followers
         self._why = why
         self._has_functions = has_functions
-        self._is_moving = asyncio.Lock()
+
+    def start(self) -> None:
+        """Take part in the advances of all emulators of this event loop, which share the time."""
+        _keepers.append(self)
+
+    def stop(self) -> None:
+        """Take part no more."""
+        _keepers.remove(self)
 
     async def advance(self, seconds: float) -> None:
         """Let `seconds` pass: everything that falls due happens, in order, at its own moment."""
         if self._has_functions:
             self._why.say(reasons.TIME_ADVANCED, "clock")
-        async with self._is_moving:
-            before = set(self._running())
+        async with clock.moving():
+            before = _all_running()
             await clock.advance(
-                seconds,
-                has_moved=self._followers.tell_time,
-                settle=lambda: self._settle(before),
+                seconds, has_moved=_tell_everybody, settle=lambda: self._settle(before)
             )
 
     async def settle(self) -> None:
@@ -75,9 +83,9 @@ class Timekeeper:
         """Wait for all but `ignored`, to which is added what takes too long."""
         patience = clock.machine() + PATIENCE_SECONDS
         while True:
-            await self._followers.tell_time()
+            await _tell_everybody()
             await asyncio.sleep(0)  # who was told just now begins to work
-            running = set(self._running()) - ignored
+            running = _all_running() - ignored
             if not running:
                 return
             left = max(0.0, patience - clock.machine())
@@ -85,3 +93,20 @@ class Timekeeper:
             if late:
                 self._why.say(reasons.TIME_DID_NOT_WAIT, "clock", seconds=PATIENCE_SECONDS)
                 ignored |= late
+
+    def running(self) -> Iterable[asyncio.Future[Any]]:
+        """Return what works in this emulator."""
+        return self._running()
+
+    async def tell_time(self) -> None:
+        """Let those follow who keep the time for this emulator."""
+        await self._followers.tell_time()
+
+
+def _all_running() -> set[asyncio.Future[Any]]:
+    return {future for keeper in _keepers for future in keeper.running()}
+
+
+async def _tell_everybody() -> None:
+    for keeper in tuple(_keepers):
+        await keeper.tell_time()

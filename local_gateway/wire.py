@@ -10,7 +10,9 @@ is through a whole chunk before its first frame is looked at.
 from __future__ import annotations
 
 import asyncio
-from struct import pack
+import fcntl
+import termios
+from struct import pack, unpack
 from typing import TYPE_CHECKING, Protocol, cast
 
 from websockets.exceptions import PayloadTooBig, ProtocolError
@@ -42,6 +44,7 @@ _MASKED_HEAD = 6
 _SHORT, _LONG, _MEDIUM = 126, 127, 0x10000
 _INVALID_DATA = 1007
 _TEXT, _CONTINUATION = Opcode.TEXT, Opcode.CONT
+_UNSENT = termios.TIOCOUTQ  # of a socket: what its peer has not acknowledged
 _CLOSE_FRAME = Opcode.CLOSE
 _CLOSE, _PONG = _FIN | Opcode.CLOSE, _FIN | Opcode.PONG
 
@@ -135,8 +138,19 @@ class Wire(asyncio.Protocol):
 
     @property
     def buffered_bytes(self) -> int:
-        """How many bytes wait for the client to read."""
-        return self._transport.get_write_buffer_size()
+        """How many bytes the client's machine has not taken yet."""
+        return unsent_bytes(self._transport)
+
+    @property
+    def unread_bytes(self) -> int:
+        """How many bytes of the client's wait to be read here."""
+        return unread_bytes(self._transport)
+
+    @property
+    def peer(self) -> tuple[str, int]:
+        """The client's address and port."""
+        host, port, *_ = self._transport.get_extra_info("peername")
+        return host, port
 
     def write_text(self, data: bytes) -> None:
         """Send UTF-8 text as one message; after a close, nothing.
@@ -365,6 +379,27 @@ class Wire(asyncio.Protocol):
         if self._close_timer is None:
             loop = asyncio.get_running_loop()
             self._close_timer = loop.call_later(CLOSE_TIMEOUT_SECONDS, self._transport.abort)
+
+
+def unsent_bytes(transport: asyncio.Transport) -> int:
+    """Return how many bytes were written that the other machine has not taken."""
+    if transport.is_closing():
+        return 0
+    return transport.get_write_buffer_size() + _queued(transport, _UNSENT)
+
+
+def unread_bytes(transport: asyncio.Transport) -> int:
+    """Return how many bytes have come for a socket that nobody has read."""
+    return _queued(transport, termios.FIONREAD)
+
+
+def _queued(transport: asyncio.Transport, queue: int) -> int:
+    """Return how many bytes are in a queue of the kernel's; none once the socket is closed."""
+    if transport.is_closing():
+        return 0
+    descriptor = transport.get_extra_info("socket").fileno()
+    (count,) = unpack("i", fcntl.ioctl(descriptor, queue, bytes(4)))
+    return count
 
 
 def _head(first: int, length: int) -> bytes:

@@ -16,6 +16,8 @@ from local_gateway.sources.schedule import Scheduler
 from local_gateway.sources.sqs import QueuePoller, visibility_timeout_seconds
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from local_gateway.api import Application, QueueMapping, Schedule
     from local_gateway.integration import Functions
     from local_gateway.services import Services
@@ -44,6 +46,7 @@ class Sources:
         self._services = services
         self._asynchronous = AsynchronousInvoker(functions)
         self._pollers: list[QueuePoller] = []
+        self._repeats: Callable[[], bool] | None = None
         self._schedulers: list[Scheduler] = []
 
     async def start(self) -> None:
@@ -60,6 +63,7 @@ class Sources:
                     region=application.identity.region,
                 )
                 self._services.on_sent(queue.name, poller.expect)
+                poller.repeats = self._repeats
                 self._pollers.append(poller)
                 poller.start()
         for schedule in application.schedules:
@@ -67,6 +71,12 @@ class Sources:
                 scheduler = Scheduler(schedule, application.identity, self._asynchronous)
                 self._schedulers.append(scheduler)
                 scheduler.start()
+
+    def repeat(self, repeats: Callable[[], bool], *, on: bool) -> None:
+        """Let `repeats` decide which records are handed over once more, or none if not `on`."""
+        self._repeats = repeats if on else None
+        for poller in self._pollers:
+            poller.repeats = self._repeats
 
     def running(self) -> set[asyncio.Future[None]]:
         """Return what works, or is about to: each is done when its part has come to rest."""

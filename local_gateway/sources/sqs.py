@@ -22,7 +22,7 @@ from local_gateway.services.errors import ServiceError
 from local_gateway.sources.sqs_event import read_failures, write_events
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from local_gateway.api import Queue, QueueMapping
     from local_gateway.integration import Functions
@@ -77,6 +77,8 @@ class QueuePoller:
         self._functions = functions
         self._region = region
         self._poll_seconds = poll_seconds
+        self.repeats: Callable[[], bool] | None = None
+        """Decides whether a record that succeeded is handed over once more."""
         self._visibility_ms = visibility_timeout_seconds(queue) * 1000
         self._concurrency = Concurrency(mapping.maximum_concurrency)
         self._wake = asyncio.Event()
@@ -196,11 +198,21 @@ class QueuePoller:
         done = [m["ReceiptHandle"] for m in batch if m["MessageId"] not in failed]
         if failed:
             self.expect(received_ms + self._visibility_ms)
+        if self.repeats is not None:
+            await self._repeat(
+                [m for m in batch if m["MessageId"] not in failed and self.repeats()]
+            )
         if done:
             try:
                 await self._client.delete(self._queue.url, done)
             except ServiceError as error:
                 _logger.warning("mapping of %s: %s", self._queue.name, error)
+
+    async def _repeat(self, batch: list[Message]) -> None:
+        """Hand records over once more, as a queue may; what comes of it changes nothing."""
+        if batch:
+            for event, again in write_events(batch, self._queue.arn, self._region):
+                await self._invoke(event, [message["MessageId"] for message in again])
 
     async def _invoke(self, event: bytes, message_ids: list[str]) -> frozenset[str]:
         """Return which messages failed."""

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import pytest
 
-from local_gateway import clauses, cli, why
+from local_gateway import clauses, cli, faults, why
 
 ROOT: Final = Path(__file__).parents[2]
 DOCUMENTS: Final = sorted(
@@ -138,3 +138,9 @@ def test_every_why_line_is_documented_and_rests_on_a_clause() -> None:
     assert table == why.write_table()
     known = clauses.read()
     assert [each.id for each in why.REASONS.values() if each.clause not in known] == []
+
+
+def test_every_fault_is_documented() -> None:
+    table = (ROOT / "docs/reference/faults.md").read_text().partition("|---|---|---|---|\n")[2]
+
+    assert table == faults.write_table()

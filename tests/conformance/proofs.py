@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from local_gateway.clauses import Clause
 
 FOLDER: Final = Path(__file__).parent
-IN_PROCESS: Final = frozenset({"gateway", "start_gateway", "load_template"})
+IN_PROCESS: Final = frozenset({"room", "gateway", "start_gateway", "load_template"})
 """Fixtures that are the emulator in the process of the test, and nothing on AWS."""
 
 

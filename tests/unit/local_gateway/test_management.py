@@ -31,7 +31,8 @@ class Connection:
     last_active_at = 1_643_136_605_003
     source_ip = "192.0.2.1"
     user_agent = None
-    buffered_bytes = 0
+    buffered_bytes = unread_bytes = 0
+    peer = ("192.0.2.1", 50_000)
 
     def __init__(self) -> None:
         self.posted: list[bytes] = []

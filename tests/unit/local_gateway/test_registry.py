@@ -10,7 +10,8 @@ DEV, PROD = API.stages["dev"], API.stages["prod"]
 class Connection:
     api_id = API.api_id
     stage_name = "dev"
-    connected_at = last_active_at = buffered_bytes = 0
+    connected_at = last_active_at = buffered_bytes = unread_bytes = 0
+    peer = ("192.0.2.40", 50_000)
     source_ip = "192.0.2.40"
     user_agent = None
 

@@ -1,0 +1,51 @@
+"""The same gateway for tests without an event loop, and the plugin's fixtures."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+
+from local_gateway.testing import (
+    BlockingClient,
+    BlockingGateway,
+    Client,
+    Gateway,
+)
+
+ROOM = "tests/fakes/room/template.yaml"
+
+
+@pytest.mark.gateway(ROOM)
+def test_a_plain_test_drives_a_gateway(blocking_gateway: BlockingGateway) -> None:
+    client = blocking_gateway.connect()
+
+    client.send({"action": "echo", "text": "hi"})
+
+    assert client.expect("hi") == "hi"
+    blocking_gateway.advance(minutes=10)
+    assert client.expect_close(1001) == (1001, "Going away")
+    (left,) = blocking_gateway.invocations("$disconnect")
+    assert left.event["requestContext"]["disconnectStatusCode"] == 1001
+
+
+@pytest.mark.gateway(ROOM)
+async def test_an_async_test_drives_one(gateway: Gateway) -> None:
+    client = await gateway.connect()
+
+    await client.send({"action": "echo", "text": "hi"})
+
+    assert await client.expect("hi") == "hi"
+
+
+@pytest.mark.parametrize(
+    ("of_async", "of_plain"), [(Gateway, BlockingGateway), (Client, BlockingClient)]
+)
+def test_both_faces_have_the_same_methods(of_async: type, of_plain: type) -> None:
+    def methods(of: type) -> dict[str, list[str]]:
+        return {
+            name: list(inspect.signature(member).parameters)
+            for name, member in inspect.getmembers(of, inspect.isfunction)
+        }
+
+    assert methods(of_async) == methods(of_plain)
