@@ -81,11 +81,13 @@ def test_of_botocore_only_the_services_that_are_called_are_left() -> None:
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_a_function_has_the_modules_and_the_test_page(function: str) -> None:
     source = Path(__file__).parents[2] / "functions"
-    expected = {path.name for path in source.iterdir() if path.suffix in {".py", ".html"}}
 
-    present = {path.name for path in (BUILT / f"{function}Function").iterdir()}
+    expected, present = (
+        {path.relative_to(folder) for path in folder.rglob("*") if path.suffix in {".py", ".html"}}
+        for folder in (source, BUILT / f"{function}Function")
+    )
 
-    assert present - {"__pycache__"} == expected
+    assert present == expected
 
 
 @pytest.mark.parametrize(
