@@ -45,7 +45,16 @@ Resources:
         - { Path: lambda:path/2015-03-31/functions }
   Function:
     Type: AWS::Serverless::Function
-    Properties: { CodeUri: code, Handler: app.handler, Runtime: RUNTIME, Timeout: 30 }
+    Properties:
+      CodeUri: code
+      Handler: app.handler
+      Runtime: RUNTIME
+      Timeout: 30
+      Policies:
+        - Statement:
+            - Effect: Allow
+              Action: execute-api:ManageConnections
+              Resource: !Sub arn:aws:execute-api:*:${AWS::AccountId}:*/@connections/*
   Mapping:
     Type: AWS::ApiGatewayV2::ApiMapping
     Properties:
