@@ -54,7 +54,7 @@ dev: $(RUN) ## Run the service here: template.yaml on the local gateway
 
 .PHONY: test
 test: $(ALL) ## Run the tests, but for those of the build
-	$(BIN)/python -m pytest -n 3 -m 'not optional and not build' $(ARGS)
+	$(BIN)/python -m pytest -n 2 -m 'not optional and not build' $(ARGS)
 
 .PHONY: sdks
 sdks: ## Fetch the AWS SDKs for JavaScript, which tests of the local gateway call it with
