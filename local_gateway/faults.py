@@ -57,6 +57,7 @@ FAULTS: Final[Mapping[str, Fault]] = {
         Fault("lost-frame", "probability", "a message to a client is lost, and its post 200"),
         Fault("reordered-reply", "probability", "an answer is sent behind the next message"),
         Fault("duplicate-record", "probability", "a queue's record is handed over once more"),
+        Fault("reordered-record", "probability", "a queue's record comes behind the next ones"),
     )
 }
 """Every fault by its name."""

@@ -76,8 +76,9 @@ class Mischief:
             if is_unreliable
             else self._registry
         )
-        is_repeating = "duplicate-record" in on
-        self._sources().repeat(partial(self._faults.happens, "duplicate-record"), on=is_repeating)
+        happens, sources = self._faults.happens, self._sources()
+        sources.repeat(partial(happens, "duplicate-record"), on="duplicate-record" in on)
+        sources.reorder(partial(happens, "reordered-record"), on="reordered-record" in on)
 
     def _trouble(self, function: str, submit: Submit, invocation: Invocation) -> None:
         if self._faults.happens("cold-start"):

@@ -47,6 +47,7 @@ class Sources:
         self._asynchronous = AsynchronousInvoker(functions)
         self._pollers: list[QueuePoller] = []
         self._repeats: Callable[[], bool] | None = None
+        self._holds: Callable[[], bool] | None = None
         self._schedulers: list[Scheduler] = []
 
     async def start(self) -> None:
@@ -63,7 +64,7 @@ class Sources:
                     region=application.identity.region,
                 )
                 self._services.on_sent(queue.name, poller.expect)
-                poller.repeats = self._repeats
+                poller.repeats, poller.holds = self._repeats, self._holds
                 self._pollers.append(poller)
                 poller.start()
         for schedule in application.schedules:
@@ -77,6 +78,12 @@ class Sources:
         self._repeats = repeats if on else None
         for poller in self._pollers:
             poller.repeats = self._repeats
+
+    def reorder(self, holds: Callable[[], bool], *, on: bool) -> None:
+        """Let `holds` decide which records come behind the next ones, or none if not `on`."""
+        self._holds = holds if on else None
+        for poller in self._pollers:
+            poller.holds = self._holds
 
     def running(self) -> set[asyncio.Future[None]]:
         """Return what works, or is about to: each is done when its part has come to rest."""

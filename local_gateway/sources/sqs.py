@@ -34,6 +34,8 @@ _RECEIVE_COUNT = 10
 """The most that one ReceiveMessage returns."""
 POLL_SECONDS = 1.0
 """How often to look at a queue that no word comes from."""
+_HOLD_SECONDS = 0.1
+"""How long a record is held back if none follows it."""
 _FIRST_CONCURRENCY = 5
 """Batches at once when a backlog begins (Lambda developer guide, "Scaling")."""
 _GROWTH_PER_SECOND = 5.0
@@ -79,6 +81,10 @@ class QueuePoller:
         self._poll_seconds = poll_seconds
         self.repeats: Callable[[], bool] | None = None
         """Decides whether a record that succeeded is handed over once more."""
+        self.holds: Callable[[], bool] | None = None
+        """Decides whether a record is handed over behind those that come next."""
+        self._held: list[Message] = []
+        self._late: list[Message] = []
         self._visibility_ms = visibility_timeout_seconds(queue) * 1000
         self._concurrency = Concurrency(mapping.maximum_concurrency)
         self._wake = asyncio.Event()
@@ -131,17 +137,34 @@ class QueuePoller:
                 continue
             self._wake.clear()
             try:
-                messages = await self._receive_batch()
+                messages = self._late or await self._receive_batch()
             except ServiceError as error:
                 _logger.warning("mapping of %s: %s", self._queue.name, error)
                 await asyncio.sleep(self._poll_seconds)
                 continue
+            if self._late or self._held or self.holds is not None:
+                messages = self._reorder(messages)
             if messages:
                 self._process(messages)
-            else:
+            elif self._held:
+                await asyncio.sleep(_HOLD_SECONDS)
+            elif not self._late:
                 if not self._running:
                     self._concurrency.reset()
                 await self._wait(self._poll_seconds)
+
+    def _reorder(self, messages: list[Message]) -> list[Message]:
+        """Hold some back, and return the others; those of the last time come behind them."""
+        if self._late:
+            self._late = []
+            return messages
+        self._late, self._held = self._held, []
+        if self.holds is None or self._queue.name.endswith(".fifo"):
+            return messages
+        on_time: list[Message] = []
+        for message in messages:
+            (self._held if self.holds() else on_time).append(message)
+        return on_time
 
     async def _receive_batch(self) -> list[Message]:
         """Receive a batch: what is there, or with a batching window what comes within it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -185,6 +186,21 @@ async def test_a_duplicate_record_is_handed_over_once_more(room: Gateway) -> Non
     bodies = [each.event["Records"][0]["body"] for each in await room.invocations("Work")][before:]
     assert len(bodies) == 2
     assert len(set(bodies)) == 1
+
+
+@pytest.mark.clause("FAULT-9")
+async def test_a_record_may_come_behind_the_next_ones(room: Gateway) -> None:
+    client = await room.connect()
+    before = len(await room.invocations("Work"))
+    await room.fault(reordered_record=0.5)
+
+    for number in range(20):
+        await client.send({"action": "enqueue", "number": number})
+
+    events = [each.event for each in await room.invocations("Work")][before:]
+    numbers = [json.loads(each["body"])["number"] for event in events for each in event["Records"]]
+    assert sorted(numbers) == list(range(20))
+    assert numbers != list(range(20))
 
 
 @pytest.mark.clause("FAULT-8")

@@ -290,6 +290,29 @@ def test_concurrency_grows_by_five_a_second_while_its_limit_is_reached() -> None
     assert concurrency.limit == 5
 
 
+@pytest.mark.parametrize(("name", "order"), [("jobs", "bac"), ("jobs.fifo", "abc")])
+async def test_a_record_that_is_held_comes_behind_the_next_of_a_standard_queue(
+    name: str, order: str
+) -> None:
+    queue, functions = MemoryQueue(), RecordingFunctions()
+    queue.put("a", "b", "c")
+    poller = QueuePoller(
+        mapping(batch_size=1),
+        replace(QUEUE, name=name),
+        client=queue,
+        functions=functions,
+        region="us-east-1",
+        poll_seconds=NEVER,
+    )
+    poller.holds = iter([True, False, False]).__next__
+
+    poller.start()
+    events = await functions.wait_for("Work", 3)
+    await poller.stop(0)
+
+    assert "".join(each["body"] for event in events for each in event["Records"]) == order
+
+
 async def test_a_queue_that_is_gone_for_a_while_is_asked_again() -> None:
     queue, functions = MemoryQueue(), RecordingFunctions()
     queue.receive_errors = [ServiceGone("ReceiveMessage"), CallRejected("ReceiveMessage", "X", "")]
