@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,14 +13,13 @@ from websockets.asyncio.client import connect
 from local_gateway import redirect
 from tests.e2e.gateway_process import ANSWER_SECONDS, GatewayProcess, running_gateway
 from tests.fakes.gateway import application
-from tests.node import require_node, skip
+from tests.node import require_sdks
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
+    from pathlib import Path
 
     from tests.unit.local_gateway.lambdas.conftest import Host, StartHost, WriteFunction
-
-NODE_MODULES = Path(__file__).parents[1] / "sdks" / "node_modules"
 
 TEMPLATE = """\
 Transform: AWS::Serverless-2016-10-31
@@ -228,10 +226,7 @@ async def test_boto3(folder: Path) -> None:
 async def test_the_sdk_for_javascript(
     folder: Path, source: str, file: str, emulated: list[str] | None
 ) -> None:
-    require_node()
-    if not NODE_MODULES.is_dir():
-        skip("the AWS SDKs for JavaScript are not here: make sdks")
-    (folder / "code" / "node_modules").symlink_to(NODE_MODULES)
+    (folder / "code" / "node_modules").symlink_to(require_sdks())
 
     async with started(
         folder, source, file=file, runtime="nodejs20.x", arguments=("--strict-auth",)

@@ -1,4 +1,4 @@
-"""Golden files are rewritten by `pytest tests/golden --update-golden`, and read before a commit."""
+"""Golden files are rewritten by `pytest --update-golden`, and read before a commit."""
 
 import pytest
 
