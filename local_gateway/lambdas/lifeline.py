@@ -1,9 +1,12 @@
 """A process that knows nothing of the emulator ends with it all the same, however that ends.
 
-The lifeline is a pipe that nobody writes to. `bootstrap` sees to its end in Python processes; here
-the emulator does it for others, from outside. On Linux it asks the kernel to kill the process group
-at the end of file (fcntl(2), F_SETSIG): what is asked of an open file description holds for whoever
-has inherited it. Elsewhere a shell in the group waits for the end of file.
+The lifeline is a pipe that nobody writes to. `bootstrap` sees to its end in Python processes; all
+others are started by this file, as a script: `python -I -S lifeline.py LIFELINE COMMAND …`. On
+Linux it asks the kernel to kill the process group at the end of file, and becomes the command: what
+is asked of an open file description outlasts execve(2). Elsewhere a shell in the group waits for
+the end of file. Either is done before the command runs, so that no death comes too early for it.
+
+It imports the standard library's lightest part alone, because each cold start pays for it.
 """
 
 from __future__ import annotations
@@ -11,47 +14,47 @@ from __future__ import annotations
 import fcntl
 import os
 import signal
-from typing import TYPE_CHECKING, Final
+import sys
 
-from local_gateway.lambdas.bootstrap import signals_end_of_file
+WATCHED = '(read -r _ < "/dev/fd/$1"; kill -9 0) & shift; exec "$@"'
+"""What a shell does where the kernel doesn't help."""
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-_WATCHED: Final = '(read -r _ < "/dev/fd/$1"; kill -9 0) & shift; exec "$@"'
+_CANNOT_EXECUTE = 126
+"""The exit status of a shell for that (POSIX, Shell Command Language, 2.8.2)."""
 
 
-class Leash:
-    """Ties one process group to the lifeline: give it `keep` and `command`, then `tie` it."""
+def tethered(lifeline: int, command: list[str], *, is_signalled: bool) -> list[str]:
+    """Return what starts `command` as the leader of a group that ends with the lifeline.
 
-    def __init__(
-        self, lifeline: int, command: Sequence[str], *, is_signalled: bool | None = None
-    ) -> None:
-        """Take the pipe's reading end, and what is to run; `is_signalled` is found out if None."""
-        self._fd = -1
-        self.command = list(command)
-        """What to run."""
-        self.keep = (lifeline,)
-        """What it has to inherit."""
-        if signals_end_of_file() if is_signalled is None else is_signalled:
-            # A description of its own: the owner of the signal is one for all who share it.
-            self._fd = os.open(f"/proc/self/fd/{lifeline}", os.O_RDONLY | os.O_NONBLOCK)
-            self.keep = (self._fd,)
-        else:
-            self.command = ["/bin/sh", "-c", _WATCHED, "sh", str(lifeline), *command]
+    It has to inherit `lifeline`, the pipe's reading end; `is_signalled` is whether the kernel
+    sends a signal at its end (`bootstrap.signals_end_of_file`).
+    """
+    if is_signalled:
+        return [sys.executable, "-I", "-S", __file__, str(lifeline), *command]
+    return ["/bin/sh", "-c", WATCHED, "sh", str(lifeline), *command]
 
-    def tie(self, group: int) -> None:
-        """Let the group that has started end with the lifeline."""
-        if self._fd < 0:
-            return
-        # Should the emulator die before this line, the process loses its Runtime API, no more.
-        fcntl.fcntl(self._fd, fcntl.F_SETOWN, -group)
-        fcntl.fcntl(self._fd, fcntl.F_SETSIG, signal.SIGKILL)
-        fcntl.fcntl(self._fd, fcntl.F_SETFL, os.O_NONBLOCK | os.O_ASYNC)
-        self.close()
 
-    def close(self) -> None:
-        """Let go of the emulator's own descriptor."""
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+def become(lifeline: int, command: list[str]) -> None:
+    """Ask for the signal, and become the command; see `bootstrap.die_with_parent`."""
+    fd = os.open(f"/proc/self/fd/{lifeline}", os.O_RDONLY | os.O_NONBLOCK)
+    os.close(lifeline)
+    os.set_inheritable(fd, True)  # noqa: FBT003 — the argument has no name
+    fcntl.fcntl(fd, fcntl.F_SETOWN, -os.getpid())
+    fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGKILL)
+    fcntl.fcntl(fd, fcntl.F_SETFL, os.O_NONBLOCK | os.O_ASYNC)
+    try:
+        is_alone = not os.read(fd, 1)
+    except BlockingIOError:
+        is_alone = False
+    # The emulator may have died before the signal was asked for; then it will never come.
+    if is_alone:
+        os._exit(1)
+    try:
+        os.execv(command[0], command)  # noqa: S606 — the command is the emulator's own
+    except OSError as error:
+        sys.stderr.write(f"{command[0]}: {error.strerror}\n")
+        os._exit(_CANNOT_EXECUTE)
+
+
+if __name__ == "__main__":
+    become(int(sys.argv[1]), sys.argv[2:])

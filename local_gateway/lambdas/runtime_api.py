@@ -22,8 +22,15 @@ from typing import TYPE_CHECKING, Final, cast
 import httptools
 import orjson
 
-from local_gateway.lambdas.bootstrap import ERROR, INIT_ERROR, MAX_RESPONSE_BYTES, READY, RESULT
-from local_gateway.lambdas.lifeline import Leash
+from local_gateway.lambdas.bootstrap import (
+    ERROR,
+    INIT_ERROR,
+    MAX_RESPONSE_BYTES,
+    READY,
+    RESULT,
+    signals_end_of_file,
+)
+from local_gateway.lambdas.lifeline import tethered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,9 +87,8 @@ class RuntimeApi:
         """
         self._arn = arn.encode()
         self._on_answer = on_answer
-        self._leash = Leash(lifeline, command)
-        self.command = self._leash.command
-        self.keep = self._leash.keep
+        self.command = tethered(lifeline, [*command], is_signalled=signals_end_of_file())
+        self.keep = (lifeline,)
         self._request_id = ""
         """Of the event that has no answer yet; empty if there is none."""
         self._event = b""
@@ -100,8 +106,7 @@ class RuntimeApi:
         )
 
     def started(self, pid: int) -> None:
-        """Tie the process to the emulator's life."""
-        self._leash.tie(pid)
+        """Do nothing: it shares no descriptor with the emulator but the lifeline."""
 
     def send(self, invocation: Invocation, deadline_ms: int) -> bool:
         """Hand an event to the runtime, which has asked for it."""
@@ -137,7 +142,6 @@ class RuntimeApi:
 
     def close(self) -> None:
         """Stop listening and drop all connections."""
-        self._leash.close()
         if not self._serving.cancel():
             self._serving.result().close()
         self._sock.close()

@@ -26,6 +26,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from tests.fakes.gateway import RawClient, Response, read_response
+from tests.processes import guarded
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator, Mapping
@@ -116,9 +117,9 @@ def is_on_aws() -> bool:
 def _local_gateway() -> Generator[int]:
     command = [sys.executable, "-m", "local_gateway", "--template", str(TEMPLATE), "--port", "0"]
     with subprocess.Popen(
-        command,
+        guarded(command),
         env={"PATH": os.defpath, "HOME": str(Path.home())},
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -15,6 +15,8 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from tests.processes import guarded
+
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
     from pathlib import Path
@@ -213,11 +215,9 @@ class Page:
 async def running_browser(profile: Path) -> AsyncGenerator[Browser]:
     """Start a browser with an empty profile in this folder, and stop it."""
     process = await asyncio.create_subprocess_exec(
-        find_chromium(),
-        *_SWITCHES,
-        f"--user-data-dir={profile}",
+        *guarded([find_chromium(), *_SWITCHES, f"--user-data-dir={profile}"]),
         env={"PATH": os.defpath, "HOME": str(profile)},
-        stdin=asyncio.subprocess.DEVNULL,
+        stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
     )

@@ -17,6 +17,8 @@ import httpx
 import psutil
 from websockets.asyncio.client import ClientConnection, connect
 
+from tests.processes import guarded
+
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping, Sequence
 
@@ -140,13 +142,10 @@ async def running_gateway(
 async def start_process(arguments: Sequence[str]) -> asyncio.subprocess.Process:
     """Start the command in the repository's root, with the environment of a plain shell."""
     return await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "local_gateway",
-        *arguments,
+        *guarded([sys.executable, "-m", "local_gateway", *arguments]),
         cwd=ROOT,
         env={"PATH": os.defpath, "HOME": str(Path.home())},
-        stdin=asyncio.subprocess.DEVNULL,
+        stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )

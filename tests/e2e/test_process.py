@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import socket
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +18,7 @@ from tests.e2e.gateway_process import (
     running_gateway,
     start_process,
 )
-from tests.processes import wait_gone
+from tests.processes import has_ended, wait_gone
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,6 +60,28 @@ async def test_nobody_is_left_when_it_is_killed_hard() -> None:
 
     assert len(family) > 3
     assert all(wait_gone(process) for process in family)
+
+
+async def test_what_tests_start_ends_with_tests_that_are_ended_by_force() -> None:
+    program = (
+        "import asyncio\n"
+        "from tests.e2e.gateway_process import main_job, start_process\n"
+        "async def main():\n"
+        "    process = await start_process(main_job('redis', 0) + ['--port', '0'])\n"
+        "    print(process.pid, flush=True)\n"
+        "    await process.wait()\n"
+        "asyncio.run(main())\n"
+    )
+    tests = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, cwd=ROOT, stdout=asyncio.subprocess.PIPE
+    )
+    assert tests.stdout is not None
+    pid = int(await tests.stdout.readline())
+
+    tests.kill()
+    await tests.wait()
+
+    assert await asyncio.to_thread(has_ended, pid)
 
 
 async def run(*arguments: str) -> tuple[int, str]:

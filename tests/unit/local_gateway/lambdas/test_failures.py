@@ -282,3 +282,20 @@ async def test_what_a_handler_started_dies_with_its_process(
     await host.invoke("F", "exit")
 
     assert wait_gone(grandchild)
+
+
+@pytest.mark.parametrize(
+    ("mode", "problem"), [(0o755, "Exec format error"), (0o644, "Permission denied")]
+)
+async def test_a_bootstrap_that_cannot_be_executed_is_said_with_the_reason(
+    start_host: StartHost, write_function: WriteFunction, mode: int, problem: str
+) -> None:
+    function = write_function(files={"bootstrap": "no program\n"}, runtime="provided.al2023")
+    bootstrap = function.code / "bootstrap"
+    bootstrap.chmod(mode)
+    host = await start_host(function)
+
+    result = await host.invoke()
+
+    assert orjson.loads(result.payload)["errorMessage"].endswith("exit status 126")
+    assert f"{bootstrap}: {problem}" in "\n".join(host.lines)

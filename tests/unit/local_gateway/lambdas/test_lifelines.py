@@ -17,9 +17,9 @@ import pytest
 import uvloop
 
 from local_gateway.lambdas import bootstrap
-from local_gateway.lambdas.lifeline import Leash
+from local_gateway.lambdas.lifeline import tethered
 from local_gateway.lambdas.process import Process
-from tests.processes import wait_gone
+from tests.processes import guarded, has_ended, wait_gone
 from tests.unit.local_gateway.lambdas.conftest import Host
 
 if TYPE_CHECKING:
@@ -63,6 +63,18 @@ asyncio.run(main())
 """
 
 
+DIES_RIGHT_BEHIND_A_START = """
+import json, os, signal
+from local_gateway.lambdas import environment, process
+
+class Fatal(process.Process):
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        print(json.dumps([self.pid]), flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+environment.Process = Fatal
+"""
 BOOTSTRAP = """\
 #!/bin/sh
 sleep 3600 > /dev/null &
@@ -78,7 +90,9 @@ def test_a_busy_environment_and_its_children_die_with_an_emulator_that_is_killed
     code = write_function(STARTS_ANOTHER_AND_HANGS, files={"bootstrap": BOOTSTRAP}).code
     (code / "bootstrap").chmod(0o755)
     command = [sys.executable, "-c", EMULATOR, str(code), runtime]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as emulator:
+    with subprocess.Popen(
+        guarded(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as emulator:
         assert emulator.stdout is not None
         pids = json.loads(emulator.stdout.readline())
         processes = [psutil.Process(int(pid)) for pid in pids]
@@ -86,6 +100,23 @@ def test_a_busy_environment_and_its_children_die_with_an_emulator_that_is_killed
         emulator.kill()
 
         assert [wait_gone(process) for process in processes] == [True, True]
+
+
+@pytest.mark.parametrize("runtime", ["python3.13", "provided.al2023"])
+def test_an_environment_that_starts_while_its_emulator_dies_ends_too(
+    write_function: WriteFunction, runtime: str
+) -> None:
+    code = write_function(STARTS_ANOTHER_AND_HANGS, files={"bootstrap": BOOTSTRAP}).code
+    (code / "bootstrap").chmod(0o755)
+    command = [sys.executable, "-c", DIES_RIGHT_BEHIND_A_START + EMULATOR, str(code), runtime]
+
+    with subprocess.Popen(
+        guarded(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as emulator:
+        assert emulator.stdout is not None
+        [pid] = json.loads(emulator.stdout.readline())
+
+    assert has_ended(pid)
 
 
 async def test_an_idle_environment_ends_at_the_end_of_its_socket() -> None:
@@ -132,18 +163,17 @@ async def test_without_the_kernels_help_a_thread_watches(*, is_alone: bool) -> N
 
 async def test_without_the_kernels_help_a_shell_watches(tmp_path: Path) -> None:
     lifeline, ours = os.pipe()
-    leash = Leash(lifeline, ["sh", "-c", "echo $0; exec sleep 3600", "ready"], is_signalled=False)
+    command = ["sh", "-c", "echo $0; exec sleep 3600", "ready"]
     reader, writer = os.pipe()
     ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-    process = Process(
-        leash.command,
+    Process(
+        tethered(lifeline, command, is_signalled=False),
         folder=tmp_path,
         variables={"PATH": "/usr/bin:/bin"},
         output=writer,
-        keep=leash.keep,
+        keep=(lifeline,),
         on_exit=ended.set_result,
     )
-    leash.tie(process.pid)
     os.close(lifeline)
     os.close(writer)
     assert await asyncio.to_thread(os.read, reader, 6) == b"ready\n"
