@@ -27,6 +27,7 @@ import orjson
 from local_gateway import clock
 from local_gateway.deadlines import Deadlines, MachineAlarm
 from local_gateway.lambdas.environment import Blueprint, Environment
+from local_gateway.lambdas.pace import Pace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,17 +41,10 @@ GROW_AFTER_SECONDS: Final = 0.01
 """How long the first in the queue waits, while another event is still being handled, until one more
 environment is started. Ours."""
 
-AHEAD_US: Final = 2_500
-"""How much work is sent ahead to a busy environment at most, going by what the last event took.
-What waits behind an event that takes longer is taken back. Ours."""
+TAKE_BACK_SECONDS: Final = 0.0025
+"""How often what was sent ahead is looked at: what waits behind an event that takes longer than two
+of these is taken back. Ours."""
 
-MOST_AHEAD: Final = 64
-"""At most so many events are sent ahead to one environment. Ours."""
-
-TINY_US: Final = 250
-"""Events that take less than this keep one process busy rather than wake another. Ours."""
-
-_AHEAD_SECONDS: Final = AHEAD_US / 1e6
 _STOPPING: Final = "the emulator is stopping"
 _REPLACED: Final = "its code was replaced"
 
@@ -79,8 +73,8 @@ class Pool:
         self._growth: asyncio.TimerHandle | None = None
         self._roomy: dict[Environment, None] = {}  # busy ones that more can be sent ahead to
         self._laden: dict[Environment, None] = {}  # busy ones that something was sent ahead to
-        self._most_ahead = 0  # by what the last event took
-        self._is_tiny = False
+        self._favourite: Environment | None = None  # who gets all tiny events that it can take
+        self._pace = Pace()
         self._review: asyncio.TimerHandle | None = None
         self._deadlines: Deadlines[Environment] = Deadlines(blueprint.function.timeout_seconds)
         self._alarm = MachineAlarm(self._deadlines, self._time_out)
@@ -112,12 +106,12 @@ class Pool:
             invocation.refuse("ReservedConcurrentExecutions is 0: every event is throttled")
             return
         invocation.waits_since = clock.machine()
-        if self._is_tiny and self._run_next(invocation):
+        if self._pace.is_tiny and self._run_next(invocation):
             return
         while self._idle:
             if self._idle.pop().run(invocation):
                 return
-        if self._most_ahead and not self._waiting and self._run_next(invocation):
+        if self._pace.most_ahead and not self._waiting and self._run_next(invocation):
             return
         self._waiting[invocation] = None
         self._grow()
@@ -197,14 +191,15 @@ class Pool:
         self._roomy.pop(environment, None)
         if not environment.ahead:
             self._laden.pop(environment, None)
+            if self._favourite is environment:
+                self._favourite = None
         took_us = environment.took_us
         if took_us is not None:
-            self._is_tiny = took_us < TINY_US
-            self._most_ahead = min(MOST_AHEAD, AHEAD_US // (took_us + 1))
+            self._pace.note(took_us)
 
     def has_room(self, environment: Environment) -> None:
         """See `Owner`: the first in the queue are sent ahead."""
-        while self._waiting and self._most_ahead and environment in self._roomy:
+        while self._waiting and self._pace.most_ahead and environment in self._roomy:
             invocation, _ = self._waiting.popitem(last=False)
             if invocation.is_settled:
                 continue
@@ -279,12 +274,19 @@ class Pool:
             self._on_timeout()
 
     def _run_next(self, invocation: Invocation) -> bool:
-        """Send an event ahead to a busy environment; False if none takes it."""
+        """Send an event ahead to a busy environment; False if none takes it.
+
+        Tiny ones go to the same one each time, so that the others run out of work and sleep.
+        """
         if not self._roomy:
             return False
-        environment = next(iter(self._roomy))
+        environment = self._favourite
+        if environment not in self._roomy or not self._pace.is_tiny:
+            environment = next(iter(self._roomy))
+        if self._favourite is None:
+            self._favourite = environment
         has_taken = environment not in self._outdated and environment.run_next(invocation)
-        if not has_taken or environment.ahead >= self._most_ahead:
+        if not has_taken or environment.ahead >= self._pace.most_ahead:
             del self._roomy[environment]
         if has_taken:
             self._laden[environment] = None
@@ -293,14 +295,14 @@ class Pool:
         return has_taken
 
     def _review_later(self) -> None:
-        self._review = asyncio.get_running_loop().call_later(_AHEAD_SECONDS, self._take_back)
+        self._review = asyncio.get_running_loop().call_later(TAKE_BACK_SECONDS, self._take_back)
 
     def _take_back(self) -> None:
         """Take events back from environments that turn out to be slow, for others to run."""
         self._review = None
-        began_before = clock.machine() - 2 * _AHEAD_SECONDS
+        began_before = clock.machine() - 2 * TAKE_BACK_SECONDS
         for environment in [each for each in self._laden if each.begun < began_before]:
-            self._most_ahead, self._is_tiny = 0, False
+            self._roomy.pop(environment, None)
             self._unload(environment)
         while self._waiting and self._idle:
             self.is_free(self._idle.pop())

@@ -13,13 +13,15 @@ import pytest
 
 from local_gateway.lambdas import channel
 from local_gateway.lambdas.environment import Environment
+from tests.unit.local_gateway.lambdas.conftest import Gate
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
     from pathlib import Path
 
     from local_gateway.lambdas.invocation import Invocation
     from local_gateway.lambdas.result import InvokeResult
-    from tests.unit.local_gateway.lambdas.conftest import Gate, Host, StartHost, WriteFunction
+    from tests.unit.local_gateway.lambdas.conftest import Host, StartHost, WriteFunction
 
 pytestmark = pytest.mark.skipif(
     not channel.KEEPS_PACKETS, reason="sockets keep no packets apart here, so nothing is sent ahead"
@@ -61,9 +63,22 @@ def ahead(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return sent
 
 
-async def warm_up(host: Host) -> None:
+@pytest.fixture
+def second_gate(tmp_path: Path) -> Generator[Gate]:
+    folder = tmp_path / "second"
+    folder.mkdir()
+    gate = Gate(folder)
+    yield gate
+    gate.close()
+
+
+def gated(gate: Gate) -> dict[str, Any]:
+    return {"name": "gated", "gate": gate.paths}
+
+
+async def warm_up(host: Host, times: int = 3) -> None:
     """Let the pool learn that the function is fast, with one environment."""
-    for _ in range(3):
+    for _ in range(times):
         await host.ask(event={"name": "warm-up"})
 
 
@@ -167,6 +182,38 @@ async def test_events_sent_ahead_are_refused_when_the_emulator_stops(
     assert any("behind" in payload for payload in ahead)
 
 
+async def test_tiny_events_go_on_filling_the_process_that_got_the_others(
+    start_host: StartHost,
+    write_function: WriteFunction,
+    gate: Gate,
+    second_gate: Gate,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("local_gateway.lambdas.pool.TAKE_BACK_SECONDS", 1_000.0)
+    monkeypatch.setattr("local_gateway.lambdas.pace.MOST_AHEAD", 2)
+    host = await start_host(write_function(HANDLER))
+    both = [asyncio.create_task(host.ask(event=gated(gate))) for _ in range(2)]
+    await gate.entered(2)
+    gate.let_through(2)
+    await asyncio.gather(*both)
+    await warm_up(host, times=100)
+
+    first = [asyncio.create_task(host.ask(event=event)) for event in (gated(gate), gated(gate))]
+    full = asyncio.create_task(host.ask(event={"name": "full"}))
+    await gate.entered()
+    other = asyncio.create_task(host.ask(event=gated(second_gate)))
+    await second_gate.entered()
+    gate.let_through()
+    await gate.entered()
+    last = asyncio.create_task(host.ask(event={"name": "last"}))
+    gate.let_through()
+    answers = await asyncio.gather(*first, full, last)
+    second_gate.let_through()
+
+    assert len({answer["pid"] for answer in answers}) == 1
+    assert (await other)["pid"] != answers[0]["pid"]
+
+
 async def test_each_event_keeps_its_own_output(
     start_host: StartHost, write_function: WriteFunction, ahead: list[str]
 ) -> None:
@@ -194,7 +241,7 @@ async def test_events_are_never_mixed_up_while_they_are_taken_back(
     start_host: StartHost, write_function: WriteFunction, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # As if every function turned out to be slow at once: both sides read the socket all the time.
-    monkeypatch.setattr("local_gateway.lambdas.pool._AHEAD_SECONDS", 0.0)
+    monkeypatch.setattr("local_gateway.lambdas.pool.TAKE_BACK_SECONDS", 0.0)
     host = await start_host(write_function(HANDLER))
     await warm_up(host)
     names = [str(number) for number in range(2_000)]
