@@ -32,10 +32,9 @@ async def handler(job: Job, context: LambdaContext) -> None:
         return
     if not isinstance(job, FanOut):
         raise TypeError(f"not a job for fan_out: {type(job).__name__}")
-    await fanout.fan_out(
+    await fanout.perform(
         job,
-        outlet=wired.outlet,
-        jobs=wired.fan_out_queue,
+        mailroom=wired.mailroom,
         clock=clock.now_ms,
         remaining_ms=context.get_remaining_time_in_millis,
         report=count_report,

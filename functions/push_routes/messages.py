@@ -121,7 +121,7 @@ async def send_batch(request: Request) -> Response:
     openapi_extra=describing.takes(describing.MESSAGE_ID),
 )
 async def get_message(request: Request) -> Response:
-    """Tell how far a message is. A push of `qos` 0 that was for at once leaves no record."""
+    """Tell how far a message is. A push of `qos` 0 to some, for at once, leaves no record."""
     record = submitting.look_up(
         _message_id_of(request), mailroom=wiring.current().mailroom, now_ms=clock.now_ms()
     )
@@ -134,7 +134,7 @@ async def get_message(request: Request) -> Response:
     openapi_extra=describing.takes(describing.MESSAGE_ID),
 )
 async def cancel_message(request: Request) -> Response:
-    """Cancel a message that is not due yet; 409 if it is."""
+    """Cancel a message that is not due yet, or a push to all of `qos` 0 under way; else 409."""
     record = submitting.cancel(
         _message_id_of(request), mailroom=wiring.current().mailroom, now_ms=clock.now_ms()
     )

@@ -6,16 +6,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from cloudpush.model import Message, Publication, Receipt, Receipts, ReceiptState, Trigger
+from cloudpush.stores.dynamodb_fan_outs import DynamoDbFanOutStore
 from cloudpush.stores.dynamodb_inbox import DynamoDbInboxStore
 from cloudpush.stores.dynamodb_messages import DynamoDbMessageStore
 from cloudpush.stores.dynamodb_repeats import DynamoDbIdempotencyStore
 from cloudpush.stores.dynamodb_statistics import DynamoDbStatisticsStore
+from cloudpush.stores.memory_fan_outs import MemoryFanOutStore
 from cloudpush.stores.memory_inbox import MemoryInboxStore
 from cloudpush.stores.memory_messages import (
     MemoryIdempotencyStore,
     MemoryMessageStore,
     MemoryStatisticsStore,
 )
+from cloudpush.stores.redis_fan_outs import RedisFanOutStore
 from cloudpush.stores.redis_inbox import RedisInboxStore
 from cloudpush.stores.redis_messages import RedisMessageStore
 from cloudpush.stores.redis_repeats import RedisIdempotencyStore
@@ -23,7 +26,13 @@ from cloudpush.stores.redis_statistics import RedisStatisticsStore
 from tests.contract.connection_stores import T0
 
 if TYPE_CHECKING:
-    from cloudpush.ports import IdempotencyStore, InboxStore, MessageStore, StatisticsStore
+    from cloudpush.ports import (
+        FanOutStore,
+        IdempotencyStore,
+        InboxStore,
+        MessageStore,
+        StatisticsStore,
+    )
     from cloudpush.stores.redis_client import Client
     from tests.contract.connection_stores import Harness
 
@@ -36,13 +45,18 @@ class Kept:
 
     inboxes: InboxStore
     messages: MessageStore
+    fan_outs: FanOutStore
     repeats: IdempotencyStore
     statistics: StatisticsStore
 
 
 def kept_in_memory() -> Kept:
     return Kept(
-        MemoryInboxStore(), MemoryMessageStore(), MemoryIdempotencyStore(), MemoryStatisticsStore()
+        MemoryInboxStore(),
+        MemoryMessageStore(),
+        MemoryFanOutStore(),
+        MemoryIdempotencyStore(),
+        MemoryStatisticsStore(),
     )
 
 
@@ -51,6 +65,7 @@ def kept_in_redis(harness: Harness) -> Kept:
     return Kept(
         RedisInboxStore(client),
         RedisMessageStore(client),
+        RedisFanOutStore(client),
         RedisIdempotencyStore(client),
         RedisStatisticsStore(client),
     )
@@ -62,6 +77,7 @@ def kept_in_dynamodb(harness: Harness) -> Kept:
     return Kept(
         DynamoDbInboxStore(client, name, sleep=sleep),
         DynamoDbMessageStore(client, name, sleep=sleep),
+        DynamoDbFanOutStore(client, name, sleep=sleep),
         DynamoDbIdempotencyStore(client, name, sleep=sleep),
         DynamoDbStatisticsStore(client, name, sleep=sleep),
     )
@@ -91,6 +107,7 @@ def a_message(
     clients: list[str] | None = None,
     *,
     is_to_all: bool = False,
+    qos: int = 1,
     receipts: Receipts = Receipts.ALL,
     due_at_ms: int = T0,
     expires_at_ms: int = T0 + HOUR_MS,
@@ -98,6 +115,7 @@ def a_message(
     return Message(
         publication=a_publication(message_id),
         clients=None if is_to_all else (clients or ["alice"]),
+        qos=qos,
         receipts=receipts,
         due_at_ms=due_at_ms,
         expires_at_ms=expires_at_ms,

@@ -13,7 +13,7 @@ from botocore.config import Config
 from botocore.stub import Stubber
 
 from cloudpush.errors import ConfigurationWrong, ServiceError, StoreUnavailable
-from cloudpush.model import TOMBSTONE_LIFETIME_MS, Policy
+from cloudpush.model import TOMBSTONE_LIFETIME_MS, Place, Policy
 from cloudpush.stores.dynamodb import DynamoDbConnectionStore
 from cloudpush.stores.dynamodb_errors import MAPPED_CODES, ConditionFailed, translated_errors
 from cloudpush.stores.dynamodb_items import TTL_SLACK_SECONDS
@@ -39,6 +39,7 @@ METHODS: dict[str, Callable[[ConnectionStore], object]] = {
     "forget_unseen": lambda store: store.forget_unseen("A", seen_before_ms=T0, now_ms=T0),
     "resolve": lambda store: store.resolve(["alice"], now_ms=T0),
     "read_shard": lambda store: store.read_shard(0, now_ms=T0),
+    "read_shards": lambda store: store.read_shards([Place(shard=0)], limit=1, now_ms=T0),
     "read_stale": lambda store: store.read_stale(0, seen_before_ms=T0, now_ms=T0),
     "ping": lambda store: store.ping(),
 }
@@ -51,6 +52,7 @@ FIRST_CALL = {
     "forget_unseen": "get_item",
     "resolve": "batch_get_item",
     "read_shard": "query",
+    "read_shards": "query",
     "read_stale": "query",
     "ping": "get_item",
 }

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cloudpush.model import Policy
+from cloudpush.model import Place, Policy
 from tests.contract.connection_stores import T0, connection
 
 if TYPE_CHECKING:
@@ -119,6 +119,18 @@ def test_resolve(
     sent = round_trips(harness, lambda: harness.store.resolve(wanted, now_ms=NOW))
 
     assert sent == (on_redis if is_redis else on_dynamodb)
+
+
+def test_pages_of_many_shards(harness: Harness, *, is_redis: bool) -> None:
+    store = harness.store
+    for number in range(20):
+        one = connection(f"c{number}", f"client{number}")
+        store.admit(one, policy=Policy.MULTI, now_ms=NOW)
+    places = [Place(shard=shard) for shard in range(16)]
+
+    sent = round_trips(harness, lambda: store.read_shards(places, limit=25, now_ms=NOW))
+
+    assert sent == (2 if is_redis else 16)
 
 
 def test_a_page(harness: Harness, *, is_redis: bool) -> None:

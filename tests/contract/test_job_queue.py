@@ -55,7 +55,7 @@ def publication(msg: Mapping[str, object]) -> Publication:
 
 
 def fan_out(number: int, text: str = "") -> FanOut:
-    return FanOut(publication=publication({"n": number, "text": text}), shards=[number])
+    return FanOut(message_id=f"{number} {text}")
 
 
 class Clock:
@@ -146,7 +146,7 @@ def test_every_kind_of_job_arrives_as_it_was_sent(harness: Harness) -> None:
             publication=publication({"text": "grüße 👋", "deep": [{"n": 1.5}, None, True]}),
             connections=[CONNECTION, CONNECTION],
         ),
-        FanOut(publication=publication({}), shards=[1, 2, 3], cursor="x", hop=2),
+        FanOut(message_id="m", doublings=3, hop=2),
         Eviction(connection=CONNECTION, close_code=4101),
     ]
 

@@ -67,6 +67,7 @@ async def test_what_each_path_costs(
         ),
         inboxes=kept.inboxes,
         messages=kept.messages,
+        fan_outs=kept.fan_outs,
         expansions=RecordingJobQueue(),
         new_id=lambda: "id",
     )

@@ -128,6 +128,36 @@ def test_a_message_that_began_is_not_cancelled(messages: MessageStore) -> None:
     assert answer.state is MessageState.SENDING
 
 
+def test_a_fan_out_is_cancelled_until_its_part_is_finished(messages: MessageStore) -> None:
+    for message_id in ("m1", "m2", "m3"):
+        message = a_message(message_id, is_to_all=True, qos=0)
+        messages.create(message, look_at_ms=T0, now_ms=T0)
+    messages.set_paused("m2", is_paused=True, now_ms=T0)
+    messages.finish_part("m3", 0, now_ms=T0)
+
+    answers = [messages.cancel(each, now_ms=T0) for each in ("m1", "m2", "m3")]
+
+    states = [None if each is None else each.state for each in answers]
+    assert states == [MessageState.CANCELLED, MessageState.CANCELLED, MessageState.DONE]
+    assert due_in(messages, "m1", before_ms=T0 + 1) == []
+    assert due_in(messages, "m2", before_ms=T0 + 1) == []
+
+
+def test_the_stage_alone_follows_the_message(messages: MessageStore) -> None:
+    message = a_message(due_at_ms=T0 + 5000)
+    messages.create(message, look_at_ms=T0, now_ms=T0)
+    stages = [messages.read_stage("m1", now_ms=T0)]
+    messages.begin("m1", now_ms=T0 + 5000)
+    stages.append(messages.read_stage("m1", now_ms=T0 + 5000))
+    messages.set_paused("m1", is_paused=True, now_ms=T0 + 5000)
+    stages.append(messages.read_stage("m1", now_ms=T0 + 5000))
+
+    over = messages.read_stage("m1", now_ms=message.expires_at_ms + RECORD_LIFETIME_MS)
+
+    assert stages == [MessageState.SCHEDULED, MessageState.SENDING, MessageState.PAUSED]
+    assert (over, messages.read_stage("m2", now_ms=T0)) == (None, None)
+
+
 def test_a_message_is_paused_and_goes_on(messages: MessageStore) -> None:
     messages.create(a_message(), look_at_ms=T0 + 60_000, now_ms=T0)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from cloudpush.ports import Outcome, Post
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 
 _CONNECTION_ID = re.compile(r"[A-Za-z0-9_=-]{1,128}")
@@ -33,6 +33,8 @@ class RecordingManagementApi:
         self._deletions = {key: deque(script) for key, script in (deletions or {}).items()}
         self.posts: list[Post] = []
         """Every post that was tried, whatever came of it, in the order in which they came."""
+        self.before_posts: Callable[[], Awaitable[object]] | None = None
+        """What the posts of a call wait for before they are made."""
         self.deleted: list[str] = []
         """Every connection id that `delete_connection` was called with, in order."""
 
@@ -41,6 +43,8 @@ class RecordingManagementApi:
     ) -> Sequence[Outcome]:
         """Record the posts and answer each with the next outcome of its connection."""
         del deadline_seconds  # nothing here takes time
+        if self.before_posts is not None:
+            await self.before_posts()
         self.posts.extend(posts)
         return [_next(self._outcomes, post.connection_id) for post in posts]
 

@@ -5,9 +5,18 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, Any
 
+from cloudpush import accepting, fanout
 from cloudpush.delivery import Outlet
 from cloudpush.inbox import Mailroom
-from cloudpush.model import CONNECTION_LIFETIME_MS, Connection, Policy, Publication, Trigger
+from cloudpush.model import (
+    CONNECTION_LIFETIME_MS,
+    Connection,
+    FanOut,
+    Policy,
+    Publication,
+    Trigger,
+)
+from cloudpush.stores.memory_fan_outs import MemoryFanOutStore
 from cloudpush.stores.memory_inbox import MemoryInboxStore
 from cloudpush.stores.memory_messages import (
     MemoryIdempotencyStore,
@@ -90,6 +99,7 @@ class Stage:
         self.outlet = Outlet(store=self.store, jobs=self.jobs, gateway=self.gateway)
         self.inboxes = MemoryInboxStore()
         self.messages = MemoryMessageStore()
+        self.progress = MemoryFanOutStore()
         self.repeats = MemoryIdempotencyStore()
         self.statistics = MemoryStatisticsStore()
         names = (f"id-{number}" for number in itertools.count(1))
@@ -97,6 +107,7 @@ class Stage:
             outlet=self.outlet,
             inboxes=self.inboxes,
             messages=self.messages,
+            fan_outs=self.progress,
             expansions=self.fan_outs,
             new_id=names.__next__,
         )
@@ -131,6 +142,12 @@ class Stage:
         stored = self.find(connection.connection_id)
         assert stored is not None
         return stored
+
+    def accept_for_all(self, msg: dict[str, Any] | None = None) -> FanOut:
+        """Store a publication to all, and return the job that its fan-out begins with."""
+        message = accepting.new_message(a_publication(msg), None, qos=0)
+        self.messages.create(message, look_at_ms=self.clock(), now_ms=self.clock())
+        return FanOut(message_id=message.message_id, doublings=fanout.DOUBLINGS)
 
     def find(self, connection_id: str) -> Connection | None:
         """Return a connection as the store has it, past every fault."""

@@ -8,9 +8,9 @@ from cloudpush.errors import StoreUnavailable
 from cloudpush.stores.memory import MemoryConnectionStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from cloudpush.model import Connection, Policy
+    from cloudpush.model import Connection, Place, Policy
     from cloudpush.ports import Admission, Page
 
 
@@ -61,6 +61,11 @@ class FaultyConnectionStore(MemoryConnectionStore):
         """See the port."""
         self._meet("resolve")
         return super().resolve(client_ids, now_ms=now_ms)
+
+    def read_shards(self, places: Sequence[Place], *, limit: int, now_ms: int) -> Sequence[Page]:
+        """See the port."""
+        self._meet("read_shards")
+        return super().read_shards(places, limit=limit, now_ms=now_ms)
 
     def read_stale(
         self,

@@ -29,6 +29,7 @@ from cloudpush.model import (
 from cloudpush.ports import Outcome, Post
 from cloudpush.queues.memory import MemoryJobQueue
 from cloudpush.stores.memory import MemoryConnectionStore
+from cloudpush.stores.memory_fan_outs import MemoryFanOutStore
 from cloudpush.stores.memory_inbox import MemoryInboxStore
 from cloudpush.stores.memory_messages import MemoryMessageStore
 
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cloudpush.model import Job, Message
-    from cloudpush.ports import ConnectionStore, InboxStore, MessageStore
+    from cloudpush.ports import ConnectionStore, FanOutStore, InboxStore, MessageStore
 
 T0 = 4_102_444_800_000
 REMAINING_MS = 60_000
@@ -165,6 +166,7 @@ class World:
         store: ConnectionStore | None = None,
         inboxes: InboxStore | None = None,
         messages: MessageStore | None = None,
+        fan_outs: FanOutStore | None = None,
     ) -> None:
         self.chance = Random(seed)
         self.now_ms = T0
@@ -174,6 +176,7 @@ class World:
         self.store = store or MemoryConnectionStore()
         self.inboxes = inboxes or MemoryInboxStore()
         self.messages = messages or MemoryMessageStore()
+        self.fan_outs = fan_outs or MemoryFanOutStore()
         self.queues = [
             MemoryJobQueue(now_ms=self.clock, duplicates=True, reorders=True, seed=seed + number)
             for number in range(2)
@@ -188,6 +191,7 @@ class World:
             ),
             inboxes=self._mortal(self.inboxes),
             messages=self._mortal(self.messages),
+            fan_outs=self._mortal(self.fan_outs),
             expansions=self._mortal(self.queues[1]),
             new_id=lambda: f"id-{next(self._numbers)}",
         )

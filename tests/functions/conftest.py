@@ -36,6 +36,7 @@ class Environment(Stage):
         wired.gateway = self.gateway
         wired.inboxes = self.inboxes
         wired.messages = self.messages
+        wired.fan_outs = self.progress
         wired.repeats = self.repeats
         wired.statistics = self.statistics
         wiring.install(wired)

@@ -110,6 +110,7 @@ print(json.dumps(sorted(name for name in built if not name.startswith("_"))))
 MAILROOM = [
     "deliver_queue",
     "fan_out_queue",
+    "fan_outs",
     "gateway",
     "inboxes",
     "mailroom",

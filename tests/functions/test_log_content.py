@@ -18,7 +18,7 @@ import fan_out
 import message
 import push_api
 import sweep
-from cloudpush.model import Delivery, FanOut
+from cloudpush.model import Delivery
 from cloudpush.ports import Outcome
 from tests.fakes.lambda_events import (
     CONNECTION_ID,
@@ -71,9 +71,8 @@ def perform_delivery(environment: Environment) -> object:
 
 
 def perform_fan_out(environment: Environment) -> object:
-    job = FanOut(publication=a_publication(MSG), shards=list(range(256)))
-    fan_out.handler(sqs_event(job), FakeLambdaContext())
-    return fan_out.handler(sqs_event(*environment.fan_outs.jobs), FakeLambdaContext())
+    job = environment.accept_for_all(MSG)
+    return fan_out.handler(sqs_event(job), FakeLambdaContext())
 
 
 BY_FRAME = send_frame(json.dumps({"msgType": 1, "to": ["alice", "nobody"], "msg": MSG}))
@@ -103,7 +102,7 @@ def test_a_message_is_in_no_line_whatever_becomes_of_its_posts(
 
 @pushes
 @pytest.mark.parametrize(
-    "fault", [{"resolve", "read_shard", "get", "confirm", "forget"}, {"confirm", "forget"}]
+    "fault", [{"resolve", "read_shards", "get", "confirm", "forget"}, {"confirm", "forget"}]
 )
 def test_nor_when_the_store_and_the_queues_fail(
     environment: Environment, written: Callable[[], str], push: Push, fault: set[str]
@@ -175,13 +174,13 @@ def test_nor_when_a_client_makes_a_mistake(
 
 def jobs_that_are_none() -> list[str]:
     whole: dict[str, Any] = {
-        "type": "fan-out",
+        "type": "delivery",
         "publication": {"message_id": "m", "trigger": "http", "sender": "s", "msg": MSG},
-        "shards": [1],
+        "connections": [],
     }
     return [
         CANARY,
-        json.dumps({**whole, "shards": CANARY}),
+        json.dumps({**whole, "connections": CANARY}),
         json.dumps({**whole, "publication": {**whole["publication"], "msg": [CANARY]}}),
         json.dumps({**whole, "publication": CANARY}),
         json.dumps(whole)[:-1],

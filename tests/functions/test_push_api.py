@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import push_api
+from cloudpush.fanout import DOUBLINGS
 from cloudpush.model import FanOut, Publication, Trigger
 from cloudpush.ports import Outcome
 from cloudpush.settings import Settings
@@ -124,16 +125,16 @@ class TestSend:
         assert answer == (200, success([]))
         [job] = environment.fan_outs.jobs
         assert isinstance(job, FanOut)
-        assert job == FanOut(
-            publication=Publication(
-                message_id=job.publication.message_id,
-                trigger=Trigger.HTTP,
-                sender="system",
-                msg={"k": "v"},
-                request_id="JKJaXmPLvHcESHA=",
-                accepted_at_ms=NOON_MS,
-            ),
-            shards=list(range(256)),
+        assert job.doublings == DOUBLINGS
+        record = environment.messages.get(job.message_id, now_ms=environment.clock())
+        assert record is not None
+        assert record.message.publication == Publication(
+            message_id=job.message_id,
+            trigger=Trigger.HTTP,
+            sender="system",
+            msg={"k": "v"},
+            request_id="JKJaXmPLvHcESHA=",
+            accepted_at_ms=NOON_MS,
         )
         assert lines.metrics == {"Publications": 1}
 

@@ -48,7 +48,7 @@ class TestDeliver:
             Delivery(publication=publication, connections=[alice]),
             "not a job",
             Delivery(publication=publication, connections=[bob]),
-            FanOut(publication=publication, shards=[1]),
+            FanOut(message_id=publication.message_id),
         )
 
         answer = deliver.handler(event, FakeLambdaContext())
@@ -79,24 +79,23 @@ class TestDeliver:
 
 
 class TestFanOut:
-    def test_reaches_everybody_in_two_steps(self, environment: Environment, lines: Lines) -> None:
+    def test_reaches_everybody(self, environment: Environment, lines: Lines) -> None:
         everybody = [environment.connect(f"client{number}") for number in range(40)]
-        event = sqs_event(FanOut(publication=a_publication(), shards=list(range(256))))
+        job = environment.accept_for_all()
 
-        first = fan_out.handler(event, FakeLambdaContext())
-        second = fan_out.handler(sqs_event(*environment.fan_outs.jobs), FakeLambdaContext())
+        answer = fan_out.handler(sqs_event(job), FakeLambdaContext())
 
-        assert first == second == NONE_FAILED
+        assert answer == NONE_FAILED
         assert sorted(environment.posted_to) == sorted(each.connection_id for each in everybody)
         assert lines.metrics == {"PostsSent": 40}
 
     def test_hands_on_when_its_time_is_nearly_up(self, environment: Environment) -> None:
-        job = FanOut(publication=a_publication(), shards=[3, 4])
+        job = environment.accept_for_all()
 
         answer = fan_out.handler(sqs_event(job), FakeLambdaContext(9_000))
 
         assert answer == NONE_FAILED
-        assert environment.fan_outs.jobs == [FanOut(publication=a_publication(), shards=[4], hop=2)]
+        assert environment.fan_outs.jobs == [FanOut(message_id=job.message_id, doublings=4, hop=2)]
 
     def test_a_job_of_another_queue_fails(self, environment: Environment) -> None:
         answer = fan_out.handler(sqs_event(Welcome(connection=a_connection())), FakeLambdaContext())

@@ -1,45 +1,52 @@
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
-from cloudpush import fanout
-from cloudpush.errors import HopLimitReached, QueueUnavailable
-from cloudpush.model import SHARDS, Delivery, FanOut, shard_of
+from cloudpush import accepting, fanout, submitting
+from cloudpush.errors import Conflict, HopLimitReached, QueueUnavailable
+from cloudpush.model import SHARDS, Delivery, FanOut, MessageState, shard_of
 from cloudpush.ports import Outcome
+from cloudpush.submitting import Submission
 from tests.fakes.push_service import Stage, a_publication
 
 if TYPE_CHECKING:
-    from cloudpush.delivery import Report
+    from collections.abc import Callable
 
-ALL_SHARDS = list(range(SHARDS))
+    from cloudpush.delivery import Report
+    from cloudpush.ports import MessageRecord
+
 PLENTY_MS = 60_000
+MESSAGE_ID = a_publication().message_id
 
 
 class Broadcast:
-    """A stage, and the jobs of one broadcast done until none is left."""
+    """A stage, and the jobs of one publication to all, done until none is left."""
 
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
         self.reports: list[Report] = []
+        self.first = stage.accept_for_all()
+        self.after_page: Callable[[], object] = lambda: None
 
     async def do(self, job: FanOut, *remaining_ms: int) -> None:
         left = chain(remaining_ms, repeat(remaining_ms[-1] if remaining_ms else PLENTY_MS))
-        await fanout.fan_out(
+        await fanout.perform(
             job,
-            outlet=self.stage.outlet,
-            jobs=self.stage.fan_outs,
+            mailroom=self.stage.mailroom,
             clock=self.stage.clock,
             remaining_ms=lambda: next(left),
-            report=self.reports.append,
+            report=self._take,
         )
 
-    async def do_all(self, job: FanOut, *remaining_ms: int) -> list[FanOut]:
+    async def do_all(self, *remaining_ms: int) -> list[FanOut]:
         done: list[FanOut] = []
-        waiting = [job]
+        waiting = [self.first]
         while waiting:
             each = waiting.pop()
             await self.do(each, *remaining_ms)
@@ -48,111 +55,308 @@ class Broadcast:
             self.stage.fan_outs.sent.clear()
         return done
 
+    def look_up(self) -> MessageRecord:
+        return submitting.look_up(
+            MESSAGE_ID, mailroom=self.stage.mailroom, now_ms=self.stage.clock()
+        )
+
+    def _take(self, report: Report) -> None:
+        self.reports.append(report)
+        self.after_page()
+
 
 def connect_many(stage: Stage, count: int) -> list[str]:
     return [stage.connect(f"client{number}").connection_id for number in range(count)]
 
 
-async def test_a_job_for_all_shards_is_divided_and_loses_none() -> None:
-    stage = Stage()
-    publication = a_publication()
-
-    await Broadcast(stage).do(FanOut(publication=publication, shards=ALL_SHARDS))
-
-    assert stage.fan_outs.jobs == [
-        FanOut(publication=publication, shards=ALL_SHARDS[start : start + 16], hop=2)
-        for start in range(0, SHARDS, 16)
-    ]
-    assert stage.gateway.posts == []
+def connect_in_shard(stage: Stage, shard: int, count: int) -> list[str]:
+    names = (name for name in (f"c{n}" for n in range(600_000)) if shard_of(f"{name}-1") == shard)
+    return [stage.connect(next(names)).connection_id for _ in range(count)]
 
 
 async def test_everybody_gets_it_once() -> None:
     stage = Stage()
     everybody = connect_many(stage, 300)
+    broadcast = Broadcast(stage)
 
-    await Broadcast(stage).do_all(FanOut(publication=a_publication(), shards=ALL_SHARDS))
+    jobs = await broadcast.do_all()
 
     assert Counter(stage.posted_to) == Counter(everybody)
+    assert jobs == [broadcast.first]
 
 
 async def test_small_shards_are_posted_to_together() -> None:
     stage = Stage()
-    shards = ALL_SHARDS[:16]
-    in_them = [name for name in connect_many(stage, 300) if shard_of(name) in shards]
+    connect_many(stage, 300)
     broadcast = Broadcast(stage)
 
-    await broadcast.do(FanOut(publication=a_publication(), shards=shards))
+    await broadcast.do_all()
 
-    assert [len(report.sent) for report in broadcast.reports] == [len(in_them)]
+    assert len(broadcast.reports) == SHARDS / fanout.SHARDS_AT_ONCE
 
 
 async def test_a_large_shard_is_posted_to_page_by_page() -> None:
     stage = Stage()
-    names = [name for name in (f"c{n}" for n in range(400_000)) if shard_of(f"{name}-1") == 7]
-    for name in names[:1200]:
-        stage.connect(name)
+    names = connect_in_shard(stage, 7, 1000)
     broadcast = Broadcast(stage)
 
-    await broadcast.do(FanOut(publication=a_publication(), shards=[7]))
+    await broadcast.do_all()
 
-    assert [len(report.sent) for report in broadcast.reports] == [500, 500, 200]
+    assert Counter(stage.posted_to) == Counter(names)
+    assert max(len(report.sent) for report in broadcast.reports) == fanout.PAGE
+
+
+async def test_it_is_done_when_the_last_shard_is() -> None:
+    stage = Stage({"client1-1": [Outcome.GONE], "client2-1": [Outcome.THROTTLED]})
+    connect_many(stage, 300)
+    broadcast = Broadcast(stage)
+    states: list[MessageState] = [broadcast.look_up().state]
+    broadcast.after_page = lambda: states.append(broadcast.look_up().state)
+
+    await broadcast.do_all()
+
+    record = broadcast.look_up()
+    counts = {name: n for name, n in msgspec.structs.asdict(record.counts).items() if n}
+    assert set(states) == {MessageState.SENDING}
+    assert record.state is MessageState.DONE
+    assert counts == {"accepted": 300, "sent": 298, "missing": 1, "queued": 1}
+    assert record.first_at_ms == record.last_at_ms == {"sent": stage.clock()}
+
+
+async def test_a_repeated_job_does_nothing() -> None:
+    stage = Stage()
+    everybody = connect_many(stage, 30)
+    broadcast = Broadcast(stage)
+    await broadcast.do_all()
+
+    await broadcast.do_all()
+
+    assert Counter(stage.posted_to) == Counter(everybody)
+
+
+async def test_workers_at_the_same_time_share_the_shards() -> None:
+    stage = Stage()
+    everybody = connect_many(stage, 600)
+    workers = [Broadcast(stage) for _ in range(3)]
+    stage.gateway.before_posts = lambda: asyncio.sleep(0)
+
+    await asyncio.gather(*(each.do(each.first) for each in workers))
+
+    assert Counter(stage.posted_to) == Counter(everybody)
+    assert all(each.reports for each in workers)
 
 
 async def test_hands_on_the_rest_before_its_time_is_up_and_loses_and_repeats_nobody() -> None:
     stage = Stage()
-    everybody = connect_many(stage, 300)
-
-    jobs = await Broadcast(stage).do_all(
-        FanOut(publication=a_publication(), shards=ALL_SHARDS), fanout.RESERVE_MS - 1
-    )
-
-    assert Counter(stage.posted_to) == Counter(everybody)
-    assert len(jobs) == 1 + SHARDS  # one divides, each of the others reads one page
-    assert max(job.hop for job in jobs) == 2 + 15
-
-
-async def test_goes_on_in_the_middle_of_a_shard() -> None:
-    stage = Stage()
-    names = [name for name in (f"c{n}" for n in range(400_000)) if shard_of(f"{name}-1") == 7]
-    for name in names[:1200]:
-        stage.connect(name)
+    everybody = connect_many(stage, 300) + connect_in_shard(stage, 9, 900)
     broadcast = Broadcast(stage)
 
-    jobs = await broadcast.do_all(
-        FanOut(publication=a_publication(), shards=[7, 8]), fanout.RESERVE_MS - 1
-    )
+    # Each job sees the end of its time after two pages.
+    jobs = await broadcast.do_all(PLENTY_MS, PLENTY_MS, fanout.RESERVE_MS - 1)
 
-    assert [job.shards for job in jobs] == [[7, 8], [7, 8], [7, 8], [8]]
-    assert [job.cursor is None for job in jobs] == [True, False, False, True]
-    assert Counter(stage.posted_to) == Counter(f"{name}-1" for name in names[:1200])
+    assert Counter(stage.posted_to) == Counter(everybody)
+    assert len(jobs) > 8
+    assert [job.hop for job in jobs] == list(range(1, len(jobs) + 1))
+    assert {job.doublings for job in jobs} == {fanout.DOUBLINGS}
+
+
+async def test_another_goes_on_where_a_worker_died(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage()
+    everybody = connect_in_shard(stage, 7, 1000)
+    broadcast = Broadcast(stage)
+    with monkeypatch.context() as patch:
+        patch.setattr(stage.progress, "save", _Dies(stage.progress.save, after=2))
+        with pytest.raises(_Died):
+            await broadcast.do(broadcast.first)
+    served = len(stage.posted_to)
+    stage.clock.advance(ms=fanout.LEASE_MS)
+
+    await broadcast.do_all()
+
+    posted = Counter(stage.posted_to)
+    repeated = posted.total() - len(everybody)
+    assert 0 < served < len(everybody)
+    assert set(posted) == set(everybody)
+    assert 0 < repeated <= fanout.PAGE
+    assert max(posted.values()) == 2
+
+
+async def test_of_those_that_find_all_held_one_looks_again_when_a_lease_ends() -> None:
+    stage = Stage()
+    everybody = connect_many(stage, 10)
+    broadcast = Broadcast(stage)
+    stage.progress.claim(
+        MESSAGE_ID,
+        owner="one that died",
+        limit=SHARDS,
+        lease_ms=7_500,
+        ends_at_ms=stage.clock() + PLENTY_MS,
+        now_ms=stage.clock(),
+    )
+    for _ in range(2):
+        await broadcast.do(broadcast.first)
+    [sent] = stage.fan_outs.sent
+    before = list(stage.posted_to)
+    stage.clock.advance(ms=7_500)
+
+    after = await _performed(broadcast, sent.job)
+
+    assert sent == (FanOut(message_id=MESSAGE_ID, doublings=0, hop=2), 8)
+    assert before == []
+    assert Counter(after) == Counter(everybody)
+
+
+async def test_a_worker_with_much_to_do_asks_for_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fanout, "DOUBLE_AFTER", 100)
+    stage = Stage()
+    everybody = connect_many(stage, 3000)
+    broadcast = Broadcast(stage)
+
+    jobs = await broadcast.do_all()
+
+    assert Counter(stage.posted_to) == Counter(everybody)
+    assert [job.doublings for job in jobs if job.hop == 2] == [0, 1, 2, 3]
+    assert len(jobs) == 5  # those that came when nothing was left did not ask for more
+
+
+async def test_a_paused_one_stops_and_goes_on_later() -> None:
+    stage = Stage()
+    everybody = connect_many(stage, 300)
+    broadcast = Broadcast(stage)
+
+    def pause() -> None:
+        stage.clock.advance(ms=fanout.LOOK_MS)
+        submitting.pause(MESSAGE_ID, is_paused=True, mailroom=stage.mailroom, now_ms=stage.clock())
+        broadcast.after_page = lambda: None
+
+    broadcast.after_page = pause
+    await broadcast.do_all()
+    first = list(stage.posted_to)
+    state = broadcast.look_up().state
+    submitting.pause(MESSAGE_ID, is_paused=False, mailroom=stage.mailroom, now_ms=stage.clock())
+    [broadcast.first] = [each for each in stage.fan_outs.jobs if isinstance(each, FanOut)]
+    stage.fan_outs.sent.clear()
+    await broadcast.do_all()
+
+    assert 0 < len(first) < 300
+    assert state is MessageState.PAUSED
+    assert broadcast.look_up().state is MessageState.DONE
+    assert Counter(stage.posted_to) == Counter(everybody)
+
+
+async def test_a_cancelled_one_stops_for_good() -> None:
+    stage = Stage()
+    connect_many(stage, 300)
+    broadcast = Broadcast(stage)
+
+    def cancel() -> None:
+        stage.clock.advance(ms=fanout.LOOK_MS)
+        submitting.cancel(MESSAGE_ID, mailroom=stage.mailroom, now_ms=stage.clock())
+        broadcast.after_page = lambda: None
+
+    broadcast.after_page = cancel
+    await broadcast.do_all()
+    first = list(stage.posted_to)
+    await broadcast.do_all()
+
+    assert 0 < len(first) < 300
+    assert stage.posted_to == first
+    assert broadcast.look_up().state is MessageState.CANCELLED
+
+
+async def test_one_that_is_done_is_not_cancelled() -> None:
+    stage = Stage()
+    broadcast = Broadcast(stage)
+    await broadcast.do_all()
+
+    with pytest.raises(Conflict, match="done"):
+        submitting.cancel(MESSAGE_ID, mailroom=stage.mailroom, now_ms=stage.clock())
+
+
+async def test_a_later_one_begins_when_it_is_due() -> None:
+    stage = Stage()
+    everybody = connect_many(stage, 30)
+    message = accepting.new_message(a_publication(), None, qos=0, due_at_ms=stage.clock() + 60_000)
+    await accepting.accept(message, mailroom=stage.mailroom, clock=stage.clock)
+    [sent] = stage.fan_outs.sent
+    broadcast = Broadcast(stage)
+    stage.clock.advance(ms=59_000)
+    early = await _performed(broadcast, sent.job)
+    stage.clock.advance(ms=1_000)
+    late = await _performed(broadcast, sent.job)
+
+    assert sent.delay_seconds == 60
+    assert early == []
+    assert Counter(late) == Counter(everybody)
+    assert [each.delay_seconds for each in stage.fan_outs.sent] == [60, 1]
+
+
+async def test_it_is_accepted_once_however_often_it_is_sent() -> None:
+    stage = Stage()
+    everybody = connect_many(stage, 30)
+    submission = Submission(publication=a_publication(), clients=None)
+    for _ in range(2):
+        await submitting.submit(submission, mailroom=stage.mailroom, clock=stage.clock)
+    jobs = [each for each in stage.fan_outs.jobs if isinstance(each, FanOut)]
+    broadcast = Broadcast(stage)
+
+    for job in jobs:
+        await broadcast.do(job)
+
+    assert len(jobs) == 2
+    assert Counter(stage.posted_to) == Counter(everybody)
 
 
 async def test_what_fails_for_now_becomes_jobs_of_the_deliver_queue() -> None:
     stage = Stage({"alice-1": [Outcome.THROTTLED]})
     alice = stage.connect("alice")
-    publication = a_publication()
+    broadcast = Broadcast(stage)
 
-    await Broadcast(stage).do_all(FanOut(publication=publication, shards=ALL_SHARDS))
+    await broadcast.do_all()
 
-    assert stage.jobs.jobs == [Delivery(publication=publication, connections=[alice], attempt=2)]
+    assert stage.jobs.jobs == [
+        Delivery(publication=a_publication(), connections=[alice], attempt=2)
+    ]
 
 
 async def test_a_rest_that_cannot_be_handed_on_fails_the_job() -> None:
     stage = Stage()
     stage.fan_outs.is_down = True
+    broadcast = Broadcast(stage)
 
     with pytest.raises(QueueUnavailable):
-        await Broadcast(stage).do(FanOut(publication=a_publication(), shards=[1, 2]), 1)
+        await broadcast.do(broadcast.first, 1)
 
 
 async def test_a_chain_that_is_too_long_ends() -> None:
     stage = Stage()
-    stage.connect("alice")
-    last = FanOut(publication=a_publication(), shards=[1], hop=fanout.MAX_HOPS)
+    broadcast = Broadcast(stage)
 
-    await Broadcast(stage).do(last)
+    await broadcast.do(FanOut(message_id=MESSAGE_ID, hop=fanout.MAX_HOPS))
 
     with pytest.raises(HopLimitReached):
-        await Broadcast(stage).do(
-            FanOut(publication=a_publication(), shards=[1], hop=fanout.MAX_HOPS + 1)
-        )
+        await broadcast.do(FanOut(message_id=MESSAGE_ID, hop=fanout.MAX_HOPS + 1))
+
+
+async def _performed(broadcast: Broadcast, job: object) -> list[str]:
+    assert isinstance(job, FanOut)
+    await broadcast.do(job)
+    return broadcast.stage.posted_to
+
+
+class _Died(BaseException):
+    """A worker was killed."""
+
+
+class _Dies:
+    """A method whose caller dies before one of its calls."""
+
+    def __init__(self, method: Callable[..., frozenset[int]], *, after: int) -> None:
+        self._method = method
+        self._left = after
+
+    def __call__(self, *args: object, **options: object) -> frozenset[int]:
+        if not self._left:
+            raise _Died
+        self._left -= 1
+        return self._method(*args, **options)

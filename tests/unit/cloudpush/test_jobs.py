@@ -4,7 +4,7 @@ import pytest
 
 from cloudpush.errors import JobUnreadable, PayloadTooLarge
 from cloudpush.jobs import RECORD_BYTES, decode_job, encode_job
-from cloudpush.model import Delivery, Eviction, FanOut, Job, Publication, Trigger, Welcome
+from cloudpush.model import Delivery, Eviction, FanOut, Job, Welcome
 from tests.fakes.push_service import a_connection, a_publication
 
 
@@ -13,7 +13,7 @@ from tests.fakes.push_service import a_connection, a_publication
     [
         Welcome(connection=a_connection()),
         Delivery(publication=a_publication(), connections=[a_connection()], attempt=3),
-        FanOut(publication=a_publication(), shards=[1, 2], cursor="c", hop=9),
+        FanOut(message_id="m", doublings=4, hop=9),
         Eviction(connection=a_connection(), close_code=4101),
     ],
     ids=lambda job: type(job).__name__,
@@ -23,10 +23,7 @@ def test_a_job_survives_the_queue(job: Job) -> None:
 
 
 def fan_out(text: str) -> FanOut:
-    publication = Publication(
-        message_id="m", trigger=Trigger.HTTP, sender="system", msg={"text": text}, accepted_at_ms=0
-    )
-    return FanOut(publication=publication, shards=[1])
+    return FanOut(message_id=text)
 
 
 def test_job_of_exactly_the_limit_is_encoded() -> None:

@@ -12,7 +12,7 @@ from cloudpush.errors import (
     StoreUnavailable,
     TooManyTargets,
 )
-from cloudpush.model import Delivery, FanOut
+from cloudpush.model import Delivery
 from cloudpush.ports import Outcome
 from tests.fakes.push_service import Stage, a_publication
 
@@ -186,23 +186,3 @@ class TestPublish:
             await publishing.publish(
                 a_publication(), ["alice", "bob"], outlet=stage.outlet, clock=stage.clock
             )
-
-
-class TestPublishToAll:
-    def test_is_one_job_for_all_shards(self) -> None:
-        stage = Stage()
-        publication = a_publication()
-
-        publishing.publish_to_all(publication, jobs=stage.fan_outs)
-
-        assert stage.fan_outs.jobs == [FanOut(publication=publication, shards=list(range(256)))]
-
-    def test_too_large_an_envelope_is_refused(self) -> None:
-        stage = Stage()
-
-        with pytest.raises(PayloadTooLarge):
-            publishing.publish_to_all(
-                a_publication({"s": "x" * protocol.ENVELOPE_LIMIT}), jobs=stage.fan_outs
-            )
-
-        assert stage.fan_outs.sent == []

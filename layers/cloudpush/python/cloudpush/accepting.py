@@ -1,4 +1,4 @@
-"""Accept a message whose fate is kept: of QoS 1, or for later.
+"""Accept a message that is kept: of QoS 1, or for later, or to all.
 
 Accepted means stored: the record comes first, and is due from its first moment. Whatever dies
 from there on, the sweep finds the record and has it expanded again.
@@ -70,7 +70,7 @@ def new_message(
     valid = [len(each) for each in clients or () if is_client_id(each)]
     envelope = UnaddressedEnvelope(publication)
     if clients is None:
-        envelope.check_size(extra=INBOX_FIELDS_BYTES)
+        envelope.check_size(extra=INBOX_FIELDS_BYTES if qos else 0)
     else:
         envelope.check_size(max(valid, default=0), extra=INBOX_FIELDS_BYTES)
     return Message(
@@ -92,9 +92,9 @@ async def accept(
 ) -> Accepted:
     """Store a message and see it on its way; idempotent by message id.
 
-    With one part it is expanded here: on return every inbox has it. With more, or where the caller
-    has no time (`is_deferred`), jobs do it. What is due later than a queue waits is left to the
-    sweep.
+    With one part it is expanded here: on return every inbox has it. With more, to all, or where
+    the caller has no time (`is_deferred`), jobs do it. What is due later than a queue waits is
+    left to the sweep.
 
     Raises:
         StoreUnavailable, QueueUnavailable: perhaps it was accepted. The same call with the same
@@ -110,7 +110,7 @@ async def accept(
     )
     if delay_ms > expanding.MAX_DELAY_MS:
         return Accepted(message=message, missing=missing, offline=None, report=Report())
-    if delay_ms > 0 or message.parts > 1 or is_deferred:
+    if delay_ms > 0 or message.parts > 1 or message.is_fanned_out or is_deferred:
         expanding.send_parts(message, range(message.parts), mailroom=mailroom, now_ms=now_ms)
         return Accepted(message=message, missing=missing, offline=None, report=Report())
     expanded = await expanding.expand(

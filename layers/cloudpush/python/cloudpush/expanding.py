@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from cloudpush import inbox, publishing
+from cloudpush import fanout, inbox, publishing
 from cloudpush.delivery import Report
 from cloudpush.errors import HopLimitReached
 from cloudpush.model import (
     SHARDS_PER_PART,
     TARGETS_PER_PART,
     Expansion,
+    FanOut,
     MessageState,
 )
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from cloudpush.inbox import Mailroom
-    from cloudpush.model import Message
+    from cloudpush.model import Job, Message
 
 PAGE: Final = 100
 """Clients that are served at once."""
@@ -43,15 +44,17 @@ MAX_DELAY_MS: Final = 15 * 60 * 1000
 def send_parts(message: Message, parts: Sequence[int], *, mailroom: Mailroom, now_ms: int) -> None:
     """Hand parts of a message to the fan-out queue, to be expanded when it is due.
 
+    One that is fanned out is one part, and one job for its first worker.
+
     Raises:
         QueueUnavailable: some were not taken.
         ValueError: it is due later than a queue waits.
     """
     delay_ms = max(0, message.due_at_ms - now_ms)
-    mailroom.expansions.send(
-        [Expansion(message_id=message.message_id, part=part) for part in parts],
-        delay_seconds=-(-delay_ms // 1000),
-    )
+    jobs: list[Job] = [Expansion(message_id=message.message_id, part=part) for part in parts]
+    if message.is_fanned_out and parts:
+        jobs = [FanOut(message_id=message.message_id, doublings=fanout.DOUBLINGS)]
+    mailroom.expansions.send(jobs, delay_seconds=-(-delay_ms // 1000))
 
 
 async def perform(
@@ -122,16 +125,12 @@ async def expand(
 async def _publish_once(
     message: Message, part: int, mailroom: Mailroom, clock: Callable[[], int]
 ) -> Report:
-    """Publish a delayed message of QoS 0: as if its sender had sent it now.
+    """Publish a delayed message of QoS 0 to a list: as if its sender had sent it now.
 
     The part is finished first: of two jobs that do it, one fires. What fails then is lost, as a
     push of QoS 0 may be.
     """
     if not mailroom.messages.finish_part(message.message_id, part, now_ms=clock()):
-        return Report()
-    if message.clients is None:
-        if part == 0:
-            publishing.publish_to_all(message.publication, jobs=mailroom.expansions)
         return Report()
     published = await publishing.publish(
         message.publication, _slice(message, part), outlet=mailroom.outlet, clock=clock

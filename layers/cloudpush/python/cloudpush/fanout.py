@@ -1,112 +1,228 @@
 """Publish to all: one publication into its deliveries, shard by shard, page by page.
 
-A job for all 256 shards is divided into jobs of 16, which run side by side. Each reads its
-shards, posts, and before the time of its invocation runs out hands the rest to a new job, with
-the place where it stopped. Every job posts at least one page, so a chain of them comes to its
-end; that a fault makes one that does not, `MAX_HOPS` prevents.
+    accepted ──► message, stored once ──► job ──► worker ──┬──► claim ► read ► post ► save ─┐
+                                           ▲               └────────────◄───────────────────┘
+                                           └── another worker, or the rest when time is up
+
+A worker leases shards that are free, reads a page of them, posts it, and saves how far it is. So
+at most one works on a shard; one that dies leaves a place, and whoever claims its shards when the
+lease is over goes on there, with at most a page posted twice. Workers are many where there is
+much to do: each that has posted `DOUBLE_AFTER` and was not made to wait asks for another.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
-
-import msgspec
 
 from cloudpush import delivery
 from cloudpush.errors import HopLimitReached
+from cloudpush.model import RECORD_LIFETIME_MS, FanOut, MessageState, Place, Posted
+from cloudpush.ports import FanOutStep
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Sequence
 
-    from cloudpush.delivery import Outlet, Report
-    from cloudpush.model import Connection, FanOut
-    from cloudpush.ports import ConnectionStore, JobQueue
+    from cloudpush.delivery import Report
+    from cloudpush.inbox import Mailroom
+    from cloudpush.model import Connection, Message
 
-SHARDS_PER_JOB: Final = 16
-"""So a broadcast is 16 jobs, and at most 16 invocations run side by side for it."""
+PAGE: Final = 400
+"""Connections that are read and posted between one `save` and the next: what a crash repeats."""
 
-PAGE: Final = 500
-"""Connections that are read at once, and at least as many posted at once where there are."""
+SHARDS_AT_ONCE: Final = 16
+"""How many shards a worker begins with; it works on fewer where they are large."""
+
+LEASE_MS: Final = 20_000
+"""How long a worker has its shards without saving: longer than a page takes."""
 
 RESERVE_MS: Final = 10_000
 """When less of the invocation's time is left, the rest is handed on."""
 
 POST_SECONDS: Final = 5.0
-"""How long the posts of a page may take: with the bookkeeping, well below the reserve."""
+"""How long the posts of a page may take: with the bookkeeping, well below reserve and lease."""
+
+LOOK_MS: Final = 500
+"""So often a worker looks whether the publication was paused or cancelled."""
+
+DOUBLE_AFTER: Final = 5_000
+"""Posts after which a worker asks for another one."""
+
+DOUBLINGS: Final = 4
+"""How often the number of workers may double: so at most 16 work side by side."""
 
 MAX_HOPS: Final = 1000
-"""How many jobs may follow from one another; a job does 50 seconds of work in its minute."""
+"""How many jobs may follow from one another."""
 
 
-async def fan_out(
+async def perform(
     job: FanOut,
     *,
-    outlet: Outlet,
-    jobs: JobQueue,
+    mailroom: Mailroom,
     clock: Callable[[], int],
     remaining_ms: Callable[[], int],
     report: Callable[[Report], None],
 ) -> None:
-    """Do one job of the fan-out queue.
+    """Work at a fan-out until nothing is free, it was stopped, or the time is up.
 
     Args:
-        job: what to publish, and to which shards from where.
-        outlet: the way out; what must be tried again goes to its queue.
-        jobs: the fan-out queue, which takes what is left to do.
+        job: which publication.
+        mailroom: the ports.
         clock: milliseconds since the epoch.
         remaining_ms: how long this invocation has still to live.
         report: takes what became of each page.
 
     Raises:
         HopLimitReached: this job is the last of too long a chain.
-        StoreUnavailable, QueueUnavailable: the job must be done again, from its beginning.
+        StoreUnavailable, QueueUnavailable: the job must be done again; nothing that was saved is
+            repeated.
     """
     if job.hop > MAX_HOPS:
-        raise HopLimitReached(f"{job.publication.message_id} was handed on {MAX_HOPS} times")
-    if len(job.shards) > SHARDS_PER_JOB:
-        jobs.send(_divide(job))
+        raise HopLimitReached(f"{job.message_id} was handed on {MAX_HOPS} times")
+    record = mailroom.messages.begin(job.message_id, now_ms=clock())
+    if record is None or not record.open_parts:
         return
-    page: list[Connection] = []
-    for connections, rest in _read(job, outlet.store, clock):
-        page.extend(connections)
-        is_time_up = remaining_ms() < RESERVE_MS
-        if page and (len(page) >= PAGE or is_time_up or rest is None):
-            report(
-                await delivery.deliver(
-                    job.publication,
-                    page,
-                    outlet=outlet,
-                    clock=clock,
-                    deadline_seconds=POST_SECONDS,
-                )
-            )
-            page = []
-            is_time_up = remaining_ms() < RESERVE_MS
-        if is_time_up and rest is not None:
-            jobs.send([rest])
-            return
+    if record.stage is MessageState.SCHEDULED:  # a queue's clock and ours are not the same
+        delay_ms = record.message.due_at_ms - clock()
+        mailroom.expansions.send([job], delay_seconds=max(1, -(-delay_ms // 1000)))
+        return
+    if record.stage is not MessageState.SENDING:
+        return
+    worker = _Worker(
+        job=job,
+        message=record.message,
+        owner=mailroom.new_id(),
+        mailroom=mailroom,
+        clock=clock,
+        remaining_ms=remaining_ms,
+        report=report,
+    )
+    await worker.run()
 
 
-def _divide(job: FanOut) -> list[FanOut]:
-    return [
-        msgspec.structs.replace(
-            job, shards=job.shards[start : start + SHARDS_PER_JOB], hop=job.hop + 1
-        )
-        for start in range(0, len(job.shards), SHARDS_PER_JOB)
-    ]
+@dataclass(kw_only=True)
+class _Worker:
+    """One job's work."""
 
+    job: FanOut
+    message: Message
+    owner: str
+    mailroom: Mailroom
+    clock: Callable[[], int]
+    remaining_ms: Callable[[], int]
+    report: Callable[[Report], None]
+    width: int = SHARDS_AT_ONCE
+    """How many shards to work on at a time."""
+    posted: int = 0
+    """Since another worker was asked for."""
+    looked_at_ms: int = 0
 
-def _read(
-    job: FanOut, store: ConnectionStore, clock: Callable[[], int]
-) -> Iterator[tuple[tuple[Connection, ...], FanOut | None]]:
-    """Yield page after page, each with the job that would go on behind it, or None at the end."""
-    cursor = job.cursor
-    for index, shard in enumerate(job.shards):
+    def __post_init__(self) -> None:
+        """Begin with as many doublings as the job leaves."""
+        self.doublings = self.job.doublings
+        self.looked_at_ms = self.clock()
+
+    async def run(self) -> None:
+        """Claim, read, post and save, again and again."""
+        held: Sequence[Place] = ()
         while True:
-            page = store.read_shard(shard, cursor=cursor, limit=PAGE, now_ms=clock())
-            cursor = page.cursor
-            left = job.shards[index:] if cursor is not None else job.shards[index + 1 :]
-            rest = msgspec.structs.replace(job, shards=left, cursor=cursor, hop=job.hop + 1)
-            yield page.connections, rest if left else None
-            if cursor is None:
-                break
+            if not held:
+                held = self._claim()
+            if not held:
+                return
+            if not self._may_go_on():
+                self._save(FanOutStep(released=held))
+                return
+            if self.remaining_ms() < RESERVE_MS:
+                self._save(FanOutStep(released=held))
+                self._send(self.doublings)
+                return
+            held = await self._advance(held)
+            self._grow()
+
+    def _claim(self) -> Sequence[Place]:
+        claim = self.mailroom.fan_outs.claim(
+            self.message.message_id,
+            owner=self.owner,
+            limit=self.width,
+            lease_ms=LEASE_MS,
+            ends_at_ms=self.message.expires_at_ms + RECORD_LIFETIME_MS,
+            now_ms=self.clock(),
+        )
+        if claim.is_over:
+            self.mailroom.messages.finish_part(self.message.message_id, 0, now_ms=self.clock())
+        if claim.look_again_at_ms is not None:
+            # Whoever holds the rest may have died: then this job does it.
+            self._send(0, delay_ms=claim.look_again_at_ms - self.clock())
+        return claim.places
+
+    def _may_go_on(self) -> bool:
+        """Look now and then whether somebody has paused or cancelled it."""
+        now_ms = self.clock()
+        if now_ms - self.looked_at_ms < LOOK_MS:
+            return True
+        self.looked_at_ms = now_ms
+        stage = self.mailroom.messages.read_stage(self.message.message_id, now_ms=now_ms)
+        return stage is MessageState.SENDING and now_ms < self.message.expires_at_ms
+
+    async def _advance(self, held: Sequence[Place]) -> Sequence[Place]:
+        """Serve a page of these shards; return the places where to go on."""
+        pages = self.mailroom.outlet.store.read_shards(
+            held, limit=max(1, PAGE // len(held)), now_ms=self.clock()
+        )
+        connections = [each for page in pages for each in page.connections]
+        posted = await self._post(connections) if connections else Posted()
+        places: list[Place] = []
+        finished: list[int] = []
+        for place, page in zip(held, pages, strict=True):
+            if page.cursor is None:
+                finished.append(place.shard)
+            else:
+                places.append(Place(shard=place.shard, cursor=page.cursor))
+        if not finished and len(places) > 1:
+            # Large shards: fewer at a time make longer pages, and leave the others to others.
+            self.width = max(1, len(places) // 4)
+        going_on = places[: self.width]
+        kept = self._save(
+            FanOutStep(
+                held=going_on, released=places[self.width :], finished=finished, posted=posted
+            )
+        )
+        return [each for each in going_on if each.shard in kept]
+
+    async def _post(self, connections: Sequence[Connection]) -> Posted:
+        report = await delivery.deliver(
+            self.message.publication,
+            connections,
+            outlet=self.mailroom.outlet,
+            clock=self.clock,
+            deadline_seconds=POST_SECONDS,
+        )
+        self.report(report)
+        self.posted += len(connections)
+        return Posted(
+            sent=len(report.sent),
+            waiting=len(report.waiting),
+            gone=len(report.gone),
+            dropped=len(report.dropped),
+        )
+
+    def _save(self, step: FanOutStep) -> frozenset[int]:
+        return self.mailroom.fan_outs.save(
+            self.message.message_id,
+            owner=self.owner,
+            step=step,
+            lease_ms=LEASE_MS,
+            now_ms=self.clock(),
+        )
+
+    def _grow(self) -> None:
+        """Ask for another worker, where there is much to do."""
+        if self.posted >= DOUBLE_AFTER and self.doublings:
+            self.posted = 0
+            self.doublings -= 1
+            self._send(self.doublings)
+
+    def _send(self, doublings: int, *, delay_ms: int = 0) -> None:
+        job = FanOut(message_id=self.message.message_id, doublings=doublings, hop=self.job.hop + 1)
+        self.mailroom.expansions.send([job], delay_seconds=max(0, -(-delay_ms // 1000)))

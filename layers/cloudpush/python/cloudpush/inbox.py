@@ -27,7 +27,15 @@ if TYPE_CHECKING:
 
     from cloudpush.delivery import Outlet
     from cloudpush.model import Connection, Copy, Inbox, Job, Position
-    from cloudpush.ports import Claim, Copies, InboxStore, JobQueue, MessageStore, Outgoing
+    from cloudpush.ports import (
+        Claim,
+        Copies,
+        FanOutStore,
+        InboxStore,
+        JobQueue,
+        MessageStore,
+        Outgoing,
+    )
 
 LEASE_MS: Final = 15_000
 """How long a writer has an inbox to itself without claiming again: longer than its posts take."""
@@ -51,13 +59,14 @@ PATIENCE_MS: Final = 8_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mailroom:
-    """The ports that messages of QoS 1 need."""
+    """The ports that kept messages need."""
 
     outlet: Outlet
     inboxes: InboxStore
     messages: MessageStore
+    fan_outs: FanOutStore
     expansions: JobQueue
-    """The fan-out queue: the parts of messages that are still to be expanded."""
+    """The fan-out queue: the parts of messages that are still to be expanded, and fan-outs."""
     new_id: Callable[[], str]
     """Unguessable: names of writers, epochs."""
     tally: Tally = field(default_factory=Tally)

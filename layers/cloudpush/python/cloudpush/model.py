@@ -131,12 +131,15 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True, tag="delivery"):
 
 
 class FanOut(msgspec.Struct, frozen=True, kw_only=True, tag="fan-out"):
-    """Job: deliver one publication to every connection of these shards."""
+    """Job: work at the fan-out of a kept publication, on whichever shards are free.
 
-    publication: Publication
-    shards: list[int]
-    cursor: str | None = None
-    """Where in the first of `shards` to go on; None is its beginning."""
+    It names the message and does not carry it, and no shard: what the store says by then decides.
+    So a duplicate of it is one more worker, who finds less to do.
+    """
+
+    message_id: str
+    doublings: int = 0
+    """How often the worker may still ask for another one, each of whom may then ask once less."""
     hop: int = 1
     """How many jobs led to this one; a limit stops a loop."""
 
@@ -230,9 +233,16 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def parts(self) -> int:
         """Return into how many parts its expansion is divided, at least 1."""
+        if self.is_fanned_out:
+            return 1
         if self.clients is None:
             return SHARDS // SHARDS_PER_PART
         return max(1, -(-len(self.clients) // TARGETS_PER_PART))
+
+    @property
+    def is_fanned_out(self) -> bool:
+        """Tell whether it goes to connections, shard by shard, and not into inboxes."""
+        return self.clients is None and self.qos == 0
 
     def is_tracked(self, client_id: str) -> bool:
         """Tell whether receipts of this recipient are kept; the same answer each time."""
@@ -318,6 +328,29 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     def settled(self) -> int:
         """Return how many came to their end."""
         return self.delivered + self.expired + self.rejected + self.missing
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a fan-out is in one shard."""
+
+    shard: int
+    cursor: str | None = None
+    """Behind the last connection that was served; None is the beginning."""
+
+
+class Posted(msgspec.Struct, frozen=True, kw_only=True):
+    """What the posts of a fan-out came to, those that were repeated after a crash counted twice."""
+
+    sent: int = 0
+    waiting: int = 0
+    """Those that a job tries again, one by one; what comes of it is not counted here."""
+    gone: int = 0
+    dropped: int = 0
+
+    @property
+    def total(self) -> int:
+        """Return how many connections the fan-out has come to."""
+        return self.sent + self.waiting + self.gone + self.dropped
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ message, what a caller repeated, what happened when; then the queue and the gate
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
@@ -25,11 +26,13 @@ from cloudpush.model import (
     Inbox,
     Message,
     MessageState,
+    Place,
+    Posted,
     Receipt,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from cloudpush.model import Job, Policy, Publication, ReceiptState
 
@@ -151,6 +154,13 @@ class ConnectionStore(Protocol):
         store's choice and never changes. Read page by page, a connection that is there throughout
         is returned exactly once; one that comes or goes meanwhile at most once. A page may be
         empty and still have a cursor.
+        """
+        ...
+
+    def read_shards(self, places: Sequence[Place], *, limit: int, now_ms: int) -> Sequence[Page]:
+        """Return what `read_shard` would for each of these shards, each at most `limit`.
+
+        Together they cost no more round trips than one of them, where the store can do that.
         """
         ...
 
@@ -438,7 +448,7 @@ class MessageStore(Protocol):
     """What was accepted, and what became of it: records, receipts, and what is still to be begun.
 
         scheduled ── begin ──► sending ◄── set_paused ──► paused
-            └────── cancel ──► cancelled
+            └────── cancel ──► cancelled ◄── cancel, of a fan-out ── sending, paused
 
     A message and all of its receipts and counts lie together. A record is there until a day after
     the message expires; then `get` returns None and `record` does nothing.
@@ -469,10 +479,15 @@ class MessageStore(Protocol):
         """
         ...
 
+    def read_stage(self, message_id: str, *, now_ms: int) -> MessageState | None:
+        """Return the stage alone: what a worker asks again and again. None as of `get`."""
+        ...
+
     def cancel(self, message_id: str, *, now_ms: int) -> MessageRecord | None:
         """Take a message from `scheduled` to `cancelled`, so that it is never sent.
 
-        Nothing changes if it is in another stage. The stage of what is returned tells: it is
+        One that is fanned out is cancelled from `sending` and `paused` too, while its part is
+        open: who has it has it. Else nothing changes. The stage of what is returned tells: it is
         `CANCELLED` also for a repeat. Either `begin` or `cancel` wins, never both.
         """
         ...
@@ -526,6 +541,97 @@ class MessageStore(Protocol):
 
     def postpone(self, due: DueMessage, *, look_at_ms: int) -> bool:
         """Set when somebody looks again. False if another one did so first, or it is not due."""
+        ...
+
+
+class FanOutClaim(msgspec.Struct, frozen=True, kw_only=True):
+    """What `FanOutStore.claim` grants a worker."""
+
+    places: tuple[Place, ...] = ()
+    """The shards that are yours, and where to go on in each."""
+    is_over: bool = False
+    """Every shard is finished."""
+    look_again_at_ms: int | None = None
+    """Nothing is free, others hold what is open, and nobody looks after them yet: do so then."""
+
+
+class FanOutStep(msgspec.Struct, frozen=True, kw_only=True):
+    """What a worker did since it last saved."""
+
+    held: Sequence[Place] = ()
+    """It goes on there, and its leases are prolonged."""
+    released: Sequence[Place] = ()
+    """It goes on there no more, and somebody else may, at once."""
+    finished: Sequence[int] = ()
+    """Shards that were read to their end, and never come again."""
+    posted: Posted = Posted()
+
+
+class FanOutProgress(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a fan-out is."""
+
+    open_shards: int
+    """Those that are not finished."""
+    posted: Posted
+    first_at_ms: int | None
+    """When the first progress was saved."""
+    last_at_ms: int | None
+
+
+class FanOutStore(Protocol):
+    """How far each fan-out is: its shards, who works on them, and what was posted.
+
+        free ── claim ──► leased ── save, finished ──► finished
+         ▲                  │ ▲
+         └── save, released ┘ └── save, prolonged
+         └── the lease ran out
+
+    *Lease.* A worker claims shards under a name of its own, for `lease_ms`; until then nobody else
+    is granted them. Every `save` prolongs them. A lease that ran out goes to the next who asks,
+    with the place that was saved last, so a worker that dies costs its shards' connections behind
+    that place a second post, and nobody his first. A worker that outlived its lease is told by
+    `save`, and stops there.
+
+    The record is made by the first `claim`, and is there until `ends_at_ms`.
+
+    Every method raises `StoreUnavailable` and `ConfigurationWrong` as `ConnectionStore` does.
+    """
+
+    def claim(
+        self,
+        message_id: str,
+        *,
+        owner: str,
+        limit: int,
+        lease_ms: int,
+        ends_at_ms: int,
+        now_ms: int,
+    ) -> FanOutClaim:
+        """Lease at most `limit` shards that are free, and at least one of them if any is.
+
+        Of several callers that find nothing, one is told `look_again_at_ms`, and the next one only
+        when that time has come.
+        """
+        ...
+
+    def save(
+        self,
+        message_id: str,
+        *,
+        owner: str,
+        step: FanOutStep,
+        lease_ms: int,
+        now_ms: int,
+    ) -> frozenset[int]:
+        """Record how far these shards are, and count what was posted; return those that are held.
+
+        A shard that is no longer `owner`'s is left as it is, and is missing in the answer. The
+        posts count all the same: they were made.
+        """
+        ...
+
+    def get(self, message_id: str, *, now_ms: int) -> FanOutProgress | None:
+        """Return how far it is; None before the first claim, and when it is over."""
         ...
 
 

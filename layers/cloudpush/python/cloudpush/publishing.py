@@ -13,7 +13,7 @@ import msgspec
 from cloudpush import delivery
 from cloudpush.delivery import Report
 from cloudpush.errors import GatewayRefused, NoTarget, TooManyTargets
-from cloudpush.model import SHARDS, Delivery, FanOut
+from cloudpush.model import Delivery
 from cloudpush.ports import Outcome
 from cloudpush.protocol import UnaddressedEnvelope, is_client_id
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from cloudpush.delivery import Outlet
     from cloudpush.model import Publication
-    from cloudpush.ports import JobQueue
 
 MAX_TARGETS: Final = 1000
 """Client ids in one request, counted before duplicates are dropped."""
@@ -80,17 +79,6 @@ async def publish(
     kept = [each for each in connections if each not in report.gone] if report.gone else connections
     reached = {each.client_id for each in kept}
     return Published(missing=[each for each in targets if each not in reached], report=report)
-
-
-def publish_to_all(publication: Publication, *, jobs: JobQueue) -> None:
-    """Publish to every connection there is, by way of the fan-out queue.
-
-    Raises:
-        PayloadTooLarge: the envelope for the longest possible client id is too large.
-        QueueUnavailable: nothing was accepted.
-    """
-    UnaddressedEnvelope(publication).check_size()
-    jobs.send([FanOut(publication=publication, shards=list(range(SHARDS)))])
 
 
 def check_targets(client_ids: Sequence[str]) -> list[str]:

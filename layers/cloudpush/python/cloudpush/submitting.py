@@ -1,7 +1,7 @@
 """Take a publication on, whatever it asks for: at once or later, of QoS 0 or 1, to some or all.
 
-What is of QoS 1 or for later is kept (`accepting`); a push of QoS 0 that is for now is not
-(`publishing`). Senders by HTTP come in here.
+What is of QoS 1, for later or to all is kept (`accepting`); a push of QoS 0 to some that is for now
+is not (`publishing`). Senders by HTTP come in here.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from cloudpush import accepting, publishing
 from cloudpush.delivery import Report
 from cloudpush.errors import Conflict, InvalidMessage, NotFound
 from cloudpush.expanding import send_parts
-from cloudpush.model import DEFAULT_TTL_MS, MessageState, Publication, Receipts
+from cloudpush.model import DEFAULT_TTL_MS, Counts, MessageState, Publication, Receipts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,7 +75,7 @@ async def submit(
     """
     publication, clients = submission.publication, submission.clients
     targets = None if clients is None else publishing.check_targets(clients)
-    if submission.qos or submission.due_at_ms is not None:
+    if targets is None or submission.qos or submission.due_at_ms is not None:
         message = accepting.new_message(
             publication,
             targets,
@@ -88,9 +88,6 @@ async def submit(
             message, is_deferred=is_deferred, mailroom=mailroom, clock=clock
         )
         missing, offline, report = accepted.missing, accepted.offline, accepted.report
-    elif targets is None:
-        publishing.publish_to_all(publication, jobs=mailroom.expansions)
-        missing, offline, report = list[str](), None, Report()
     else:
         published = await publishing.publish(
             publication, targets, outlet=mailroom.outlet, clock=clock
@@ -106,7 +103,7 @@ async def submit(
 
 
 def cancel(message_id: str, *, mailroom: Mailroom, now_ms: int) -> MessageRecord:
-    """Cancel a message that is not due yet; again, and nothing changes.
+    """Cancel a message that is not due yet, or a fan-out that runs; again, and nothing changes.
 
     Raises:
         NotFound: there is no record of it.
@@ -114,8 +111,11 @@ def cancel(message_id: str, *, mailroom: Mailroom, now_ms: int) -> MessageRecord
     """
     record = _found(mailroom.messages.cancel(message_id, now_ms=now_ms))
     if record.stage is not MessageState.CANCELLED:
-        raise Conflict(f"the message is {record.state.value}; only a scheduled one is cancelled")
-    return record
+        raise Conflict(
+            f"the message is {record.state.value}; only one that is scheduled, or on its way to all"
+            " with qos 0, is cancelled"
+        )
+    return _with_progress(record, mailroom=mailroom, now_ms=now_ms)
 
 
 def pause(message_id: str, *, is_paused: bool, mailroom: Mailroom, now_ms: int) -> MessageRecord:
@@ -126,6 +126,7 @@ def pause(message_id: str, *, is_paused: bool, mailroom: Mailroom, now_ms: int) 
         Conflict: it is scheduled, cancelled, or every target has its copy.
     """
     record = _found(mailroom.messages.set_paused(message_id, is_paused=is_paused, now_ms=now_ms))
+    record = _with_progress(record, mailroom=mailroom, now_ms=now_ms)
     wanted = MessageState.PAUSED if is_paused else MessageState.SENDING
     if record.state is not wanted:
         raise Conflict(f"the message is {record.state.value}; only a running one is paused")
@@ -138,15 +139,43 @@ def look_up(message_id: str, *, mailroom: Mailroom, now_ms: int) -> MessageRecor
     """Return what is known of a message.
 
     Raises:
-        NotFound: nothing is: it was of QoS 0 and for at once, or is over.
+        NotFound: nothing is: it was of QoS 0, to some and for at once, or is over.
     """
-    return _found(mailroom.messages.get(message_id, now_ms=now_ms))
+    record = _found(mailroom.messages.get(message_id, now_ms=now_ms))
+    return _with_progress(record, mailroom=mailroom, now_ms=now_ms)
 
 
 def _found(record: MessageRecord | None) -> MessageRecord:
     if record is None:
         raise NotFound("there is no such message, or it is over")
     return record
+
+
+def _with_progress(record: MessageRecord, *, mailroom: Mailroom, now_ms: int) -> MessageRecord:
+    """Return the record of a fan-out with what its posts came to by now.
+
+    Of a fan-out whose shards are finished no part is open, whether or not that is written yet.
+    """
+    if not record.message.is_fanned_out:
+        return record
+    progress = mailroom.fan_outs.get(record.message.message_id, now_ms=now_ms)
+    if progress is None:
+        return record
+    posted = progress.posted
+    times = {"sent": progress.first_at_ms} if posted.sent and progress.first_at_ms else {}
+    return msgspec.structs.replace(
+        record,
+        open_parts=record.open_parts if progress.open_shards else frozenset(),
+        counts=Counts(
+            accepted=posted.total,
+            queued=posted.waiting,
+            sent=posted.sent,
+            missing=posted.gone,
+            rejected=posted.dropped,
+        ),
+        first_at_ms=times,
+        last_at_ms={"sent": progress.last_at_ms} if times and progress.last_at_ms else {},
+    )
 
 
 def _check_due(due_at_ms: int | None, now_ms: int) -> int | None:

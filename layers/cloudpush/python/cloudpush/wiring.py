@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from cloudpush.ports import (
         ConnectionStore,
+        FanOutStore,
         IdempotencyStore,
         InboxStore,
         JobQueue,
@@ -97,6 +98,17 @@ class Wiring:
         return DynamoDbMessageStore(self._dynamodb, self._table_name)
 
     @functools.cached_property
+    def fan_outs(self) -> FanOutStore:
+        """How far each fan-out is."""
+        if self.settings.store == "redis":
+            from cloudpush.stores.redis_fan_outs import RedisFanOutStore
+
+            return RedisFanOutStore(self._redis)
+        from cloudpush.stores.dynamodb_fan_outs import DynamoDbFanOutStore
+
+        return DynamoDbFanOutStore(self._dynamodb, self._table_name)
+
+    @functools.cached_property
     def repeats(self) -> IdempotencyStore:
         """Which requests were repeated."""
         if self.settings.store == "redis":
@@ -151,11 +163,12 @@ class Wiring:
 
     @functools.cached_property
     def mailroom(self) -> Mailroom:
-        """The ports that messages of QoS 1 need."""
+        """The ports that kept messages need."""
         return Mailroom(
             outlet=self.outlet,
             inboxes=self.inboxes,
             messages=self.messages,
+            fan_outs=self.fan_outs,
             expansions=self.fan_out_queue,
             new_id=ids.new_message_id,
             tally=observability.tally(),

@@ -9,7 +9,7 @@ from botocore.stub import ANY, Stubber
 
 from cloudpush.errors import QueueUnavailable
 from cloudpush.jobs import encode_job
-from cloudpush.model import FanOut, Publication, Trigger
+from cloudpush.model import FanOut
 from cloudpush.queues.sqs import SqsJobQueue
 
 if TYPE_CHECKING:
@@ -22,10 +22,7 @@ URL = "https://sqs.us-east-1.amazonaws.com/123456789012/jobs"
 
 
 def fan_out(number: int) -> FanOut:
-    publication = Publication(
-        message_id="m", trigger=Trigger.HTTP, sender="system", msg={}, accepted_at_ms=0
-    )
-    return FanOut(publication=publication, shards=[number])
+    return FanOut(message_id=str(number))
 
 
 JOBS = [fan_out(number) for number in range(3)]

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
+    from cloudpush.model import Place
     from cloudpush.stores.dynamodb_items import Item
 
 _Answer = TypeVar("_Answer")
@@ -274,6 +275,13 @@ class DynamoDbConnectionStore:
             is_consistent=True,
         )
         return Page(connections=tuple(items.connection_in(item) for item in found), cursor=last)
+
+    def read_shards(self, places: Sequence[Place], *, limit: int, now_ms: int) -> Sequence[Page]:
+        """See `ports.ConnectionStore.read_shards`. It is a Query for each of them."""
+        return [
+            self.read_shard(each.shard, cursor=each.cursor, limit=limit, now_ms=now_ms)
+            for each in places
+        ]
 
     def read_stale(
         self,

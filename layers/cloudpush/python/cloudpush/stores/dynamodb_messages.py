@@ -3,6 +3,7 @@
     pk           sk               what
     message#ID   message          the message, as it was handed in; never changed
     message#ID   head             stage, open parts, when to look at it, and a version
+    message#ID   fan-out          how far its fan-out is (`dynamodb_fan_outs`)
     message#ID   counts#NN        what the receipts of a sixteenth of its recipients come to
     message#ID   receipt#CLIENT   one receipt
     due#017      TIME MESSAGE     a message that is due, under when to look; the shard is its id's
@@ -13,6 +14,7 @@ case:
 
     create         a transaction of 3
     get            Query of the message and up to 16 counts
+    read_stage     GetItem
     begin, cancel, set_paused, finish_part, postpone     GetItem, then a transaction of 1 to 3
     record         BatchGetItem, then a transaction, for each 25 receipts
     read_receipts  GetItem, Query
@@ -72,6 +74,7 @@ class _Head(msgspec.Struct, frozen=True, kw_only=True):
     due_at_ms: int
     ends_at_ms: int
     untracked: int = 0
+    is_fanned_out: bool = False
 
 
 class DynamoDbMessageStore:
@@ -97,6 +100,7 @@ class DynamoDbMessageStore:
             look_at_ms=look_at_ms,
             due_at_ms=message.due_at_ms,
             ends_at_ms=ends_at_ms,
+            is_fanned_out=message.is_fanned_out,
         )
         body: Item = {
             **_key(message.message_id, "message"),
@@ -125,7 +129,7 @@ class DynamoDbMessageStore:
     def get(self, message_id: str, *, now_ms: int) -> MessageRecord | None:
         """See `ports.MessageStore.get`."""
         found, _ = self._table.read_range(
-            f"message#{message_id}", first="counts#", last="message", limit=COUNT_ITEMS + 2
+            f"message#{message_id}", first="counts#", last="message", limit=COUNT_ITEMS + 3
         )
         by_sk = {item["sk"]["S"]: item for item in found}
         if "head" not in by_sk or "message" not in by_sk:
@@ -169,12 +173,18 @@ class DynamoDbMessageStore:
         """See `ports.MessageStore.cancel`."""
 
         def cancel(head: _Head) -> _Head:
-            if head.stage is not MessageState.SCHEDULED:
+            is_running = head.is_fanned_out and bool(head.open_parts)
+            if head.stage is not MessageState.SCHEDULED and not is_running:
                 return head
             return msgspec.structs.replace(head, stage=MessageState.CANCELLED, look_at_ms=None)
 
         self._change(message_id, cancel, now_ms)
         return self.get(message_id, now_ms=now_ms)
+
+    def read_stage(self, message_id: str, *, now_ms: int) -> MessageState | None:
+        """See `ports.MessageStore.read_stage`."""
+        head, _ = self._read_head(message_id, now_ms)
+        return None if head is None else head.stage
 
     def set_paused(self, message_id: str, *, is_paused: bool, now_ms: int) -> MessageRecord | None:
         """See `ports.MessageStore.set_paused`."""

@@ -22,7 +22,9 @@ from cloudpush.model import (
 from cloudpush.ports import Admission, Page
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from cloudpush.model import Place
 
 
 class MemoryConnectionStore:
@@ -122,6 +124,13 @@ class MemoryConnectionStore:
                 connections=tuple(self._connections[connection_id] for connection_id in ids),
                 cursor=ids[-1] if len(rest) > limit else None,
             )
+
+    def read_shards(self, places: Sequence[Place], *, limit: int, now_ms: int) -> Sequence[Page]:
+        """See `ports.ConnectionStore.read_shards`."""
+        return [
+            self.read_shard(each.shard, cursor=each.cursor, limit=limit, now_ms=now_ms)
+            for each in places
+        ]
 
     def read_stale(
         self,

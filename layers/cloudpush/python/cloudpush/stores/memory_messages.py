@@ -84,10 +84,19 @@ class MemoryMessageStore:
         """See `ports.MessageStore.cancel`."""
         with self._lock:
             record = self._find(message_id, now_ms)
-            if record is not None and record.stage is MessageState.SCHEDULED:
+            if record is not None and (
+                record.stage is MessageState.SCHEDULED
+                or (record.message.is_fanned_out and record.open_parts)
+            ):
                 record.stage = MessageState.CANCELLED
                 record.look_at_ms = None
             return self._read(message_id, now_ms)
+
+    def read_stage(self, message_id: str, *, now_ms: int) -> MessageState | None:
+        """See `ports.MessageStore.read_stage`."""
+        with self._lock:
+            record = self._find(message_id, now_ms)
+            return None if record is None else record.stage
 
     def set_paused(self, message_id: str, *, is_paused: bool, now_ms: int) -> MessageRecord | None:
         """See `ports.MessageStore.set_paused`."""

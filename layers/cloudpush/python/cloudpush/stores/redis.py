@@ -24,6 +24,7 @@ from cloudpush.model import (
     MAX_CONNECTIONS_PER_CLIENT,
     TOMBSTONE_LIFETIME_MS,
     Connection,
+    Place,
     Policy,
     shard_of,
 )
@@ -194,13 +195,24 @@ class RedisConnectionStore:
         self, shard: int, *, cursor: str | None = None, limit: int = 500, now_ms: int
     ) -> Page:
         """See `ports.ConnectionStore.read_shard`."""
-        members = self._members_after(shard, cursor, limit=limit, now_ms=now_ms)
-        rows = self._rows_of([member for _, member in members])
-        last = members[-1] if len(members) == limit else None
-        return Page(
-            connections=tuple(row for row in rows if row.expires_at_ms > now_ms),
-            cursor=f"{last[0]} {last[1]}" if last else None,
-        )
+        place = Place(shard=shard, cursor=cursor)
+        return self.read_shards([place], limit=limit, now_ms=now_ms)[0]
+
+    def read_shards(self, places: Sequence[Place], *, limit: int, now_ms: int) -> Sequence[Page]:
+        """See `ports.ConnectionStore.read_shards`."""
+        found = self._members_after(places, limit=limit, now_ms=now_ms)
+        rows = iter(self._rows_of([member for members in found for _, member in members]))
+        pages: list[Page] = []
+        for members in found:
+            last = members[-1] if len(members) == limit else None
+            held = [row for _, row in zip(members, rows, strict=False) if row is not None]
+            pages.append(
+                Page(
+                    connections=tuple(row for row in held if row.expires_at_ms > now_ms),
+                    cursor=f"{last[0]} {last[1]}" if last else None,
+                )
+            )
+        return pages
 
     def read_stale(
         self,
@@ -266,31 +278,35 @@ class RedisConnectionStore:
             return pipeline.execute()
 
     def _members_after(
-        self, shard: int, cursor: str | None, *, limit: int, now_ms: int
-    ) -> list[tuple[int, str]]:
-        """Return (score, member) in the order of the set: by expiry, ties by their bytes.
+        self, places: Sequence[Place], *, limit: int, now_ms: int
+    ) -> list[list[tuple[int, str]]]:
+        """Return (score, member) in the order of each set: by expiry, ties by their bytes.
 
         Both are fixed for a connection's life, so those that come and go shift no other.
         """
-        key = self._shard_key(shard)
-        score, last = _cursor_parts(cursor)
+        starts = [_cursor_parts(each.cursor) for each in places]
         with translated_errors(), self._client.pipeline(transaction=False) as pipeline:
-            pipeline.zrange(key, score, str(score), byscore=True, withscores=True)
-            pipeline.zrange(
-                key,
-                f"({max(score, now_ms)}",
-                "+inf",
-                byscore=True,
-                withscores=True,
-                offset=0,
-                num=limit,
-            )
-            ties, rest = pipeline.execute()
-        members = [(int(at), str(member)) for member, at in [*ties, *rest]]
-        return [(at, member) for at, member in members if (at, member) > (score, last)][:limit]
+            for place, (score, _) in zip(places, starts, strict=True):
+                key = self._shard_key(place.shard)
+                pipeline.zrange(key, score, str(score), byscore=True, withscores=True)
+                pipeline.zrange(
+                    key,
+                    f"({max(score, now_ms)}",
+                    "+inf",
+                    byscore=True,
+                    withscores=True,
+                    offset=0,
+                    num=limit,
+                )
+            answers = pipeline.execute()
+        found: list[list[tuple[int, str]]] = []
+        for start, ties, rest in zip(starts, answers[::2], answers[1::2], strict=True):
+            members = [(int(at), str(member)) for member, at in [*ties, *rest]]
+            found.append([each for each in members if each > start][:limit])
+        return found
 
-    def _rows_of(self, members: Sequence[str]) -> list[Connection]:
-        """Return the rows of those members that still have one, in order."""
+    def _rows_of(self, members: Sequence[str]) -> list[Connection | None]:
+        """Return the row of each member, None of one that has none any more."""
         if not members:
             return []
         with translated_errors(), self._client.pipeline(transaction=False) as pipeline:
@@ -298,7 +314,7 @@ class RedisConnectionStore:
                 connection_id, _, client_id = member.partition(" ")
                 pipeline.hget(self._client_key(client_id), connection_id)
             texts = pipeline.execute()
-        return [_decoded(text) for text in texts if text is not None]
+        return [None if text is None else _decoded(text) for text in texts]
 
 
 def _decoded(text: str) -> Connection:

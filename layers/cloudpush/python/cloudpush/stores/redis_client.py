@@ -55,6 +55,10 @@ class Pipeline(Protocol):
         """HVALS; the answer comes from `execute`."""
         ...
 
+    def zcard(self, name: str) -> object:
+        """ZCARD; the answer comes from `execute`."""
+        ...
+
     def zrange(self, name: str, start: str | int, end: str, **options: bool | int) -> object:
         """ZRANGE; the answer comes from `execute`: pairs of member and score."""
         ...

@@ -91,10 +91,27 @@ class RedisMessageStore:
         )
 
     def cancel(self, message_id: str, *, now_ms: int) -> MessageRecord | None:
-        """See `ports.MessageStore.cancel`."""
-        return self._moved(
+        """See `ports.MessageStore.cancel`. Of a fan-out that runs it takes a second round trip."""
+        record = self._moved(
             message_id, MessageState.SCHEDULED, MessageState.CANCELLED, then="drop", now_ms=now_ms
         )
+        if record is None or not record.message.is_fanned_out:
+            return record
+        for stage in (MessageState.SENDING, MessageState.PAUSED):
+            if record is not None and record.stage is stage:
+                record = self._moved(
+                    message_id, stage, MessageState.CANCELLED, then="stop", now_ms=now_ms
+                )
+        return record
+
+    def read_stage(self, message_id: str, *, now_ms: int) -> MessageState | None:
+        """See `ports.MessageStore.read_stage`."""
+        key = self._keys(message_id)[0]
+        with translated_errors(), self._client.pipeline(transaction=False) as pipeline:
+            pipeline.hget(key, "stage")
+            pipeline.hget(key, "ends_at_ms")
+            stage, ends_at_ms = pipeline.execute()
+        return MessageState(stage) if stage and int(ends_at_ms) > now_ms else None
 
     def set_paused(self, message_id: str, *, is_paused: bool, now_ms: int) -> MessageRecord | None:
         """See `ports.MessageStore.set_paused`."""

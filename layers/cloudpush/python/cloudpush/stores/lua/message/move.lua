@@ -5,17 +5,20 @@
 --   ARGV[4]  to this one
 --   ARGV[5]  not before this time, ms
 --   ARGV[6]  "keep" leaves it as due as it is, "drop" makes it not due, "now" due at once if a
---            part of it is open
+--            part of it is open, "stop" makes it not due and is nothing if no part is open
 --   returns the record as names and values in turn, none if it is not there
 
 if not is_there() then
   return {}
 end
-if redis.call('HGET', record, 'stage') == ARGV[3] and now_ms >= tonumber(ARGV[5]) then
+local has_open_parts = redis.call('HGET', record, 'open_parts') ~= ''
+local is_late = ARGV[6] == 'stop' and not has_open_parts
+local is_due = now_ms >= tonumber(ARGV[5])
+if redis.call('HGET', record, 'stage') == ARGV[3] and is_due and not is_late then
   redis.call('HSET', record, 'stage', ARGV[4])
-  if ARGV[6] == 'drop' then
+  if ARGV[6] == 'drop' or ARGV[6] == 'stop' then
     redis.call('ZREM', due, message_id)
-  elseif ARGV[6] == 'now' and redis.call('HGET', record, 'open_parts') ~= '' then
+  elseif ARGV[6] == 'now' and has_open_parts then
     redis.call('ZADD', due, ARGV[2], message_id)
   end
 end
