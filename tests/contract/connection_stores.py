@@ -188,6 +188,7 @@ def dynamodb_local(folder: str) -> Generator[Empty]:
         "-jar",
         f"{folder}/DynamoDBLocal.jar",
         "-inMemory",
+        "-sharedDb",
         "-port",
         str(port),
     ]
