@@ -14,7 +14,12 @@ if TYPE_CHECKING:
 
 
 def write_banner(
-    application: Application, *, host: str, port: int, services: Mapping[str, str]
+    application: Application,
+    *,
+    host: str,
+    port: int,
+    services: Mapping[str, str],
+    debuggees: Mapping[str, str],
 ) -> str:
     """Return the whole text, aligned, without colours.
 
@@ -23,6 +28,7 @@ def write_banner(
         host: Where the emulator listens.
         port: Where the emulator listens.
         services: What is emulated by what, such as `SQS`: `moto on 127.0.0.1:4567`.
+        debuggees: What waits for a debugger, by logical id, and where.
     """
     authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     blocks = [_table(_routes(application)), _table(_urls(application, authority))]
@@ -30,6 +36,8 @@ def write_banner(
         blocks.append(_table([(key.logical_id, "is", key.value) for key in keys]))
     if services:
         blocks.append(_table([(name, "is", by) for name, by in services.items()]))
+    if debuggees:
+        blocks.append(_table(list(debuggees.items())))
     if application.ignored:
         blocks.append(_ignored(application.ignored))
     return "\n\n".join(block for block in blocks if block) + "\n"

@@ -47,6 +47,9 @@ class Options:
     """Per second; 0 is unlimited."""
     max_concurrency: int = 16
     host_mode: HostMode = "environments"
+    debug: Mapping[str, int | None] = field(default_factory=dict[str, "int | None"])
+    """`--debug`: the functions that a debugger can attach to, and at which port; None is the usual
+    one, 0 any free one."""
     pythons: Mapping[str, Interpreter] = field(default_factory=dict[str, "Interpreter"])
     """By version, `3.12`: what functions for it run on."""
     state_dir: Path | None = None

@@ -10,7 +10,7 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from local_gateway import clock, endpoints, own_resources, redirect
+from local_gateway import clock, debugging, endpoints, own_resources, redirect
 from local_gateway import why as reasons
 from local_gateway.app import App, is_cross_site, is_for_this_machine
 from local_gateway.authorization.access import Access
@@ -83,6 +83,7 @@ class Emulator:
         self._valkey: EmbeddedValkey | None = None
         self._services = Services(options.identity)
         self._interpreters = Interpreters()
+        self._debug_ports: Mapping[str, int] = {}
         self._parameters: Mapping[str, str] = options.parameters
         self._is_serving = False
         self.running: Running
@@ -128,7 +129,11 @@ class Emulator:
             with contextlib.suppress(asyncio.CancelledError, Exception):
                 await provisioning
         self.banner = write_banner(
-            application, host=options.host, port=self.port, services=self._stand_ins(application)
+            application,
+            host=options.host,
+            port=self.port,
+            services=self._stand_ins(application),
+            debuggees=self._debuggees(application),
         )
         self._is_serving = True
 
@@ -144,12 +149,13 @@ class Emulator:
         application = self._load_again()
         self._interpreters = find_interpreters(application, options.pythons)
         check_handlers(application, self._interpreters)
+        self._debug_ports = debugging.choose_ports(options.debug, application, options.host_mode)
         return application
 
     def _load_again(self) -> Application:
         """Read the template as it is now."""
         options = self._options
-        return load(
+        application = load(
             options.template,
             parameters=self._parameters,
             identity=options.identity,
@@ -157,6 +163,7 @@ class Emulator:
             env_vars=options.environment,
             imports=options.imports,
         )
+        return debugging.without_timeouts(application, options.debug)
 
     def _explain_deployments(self, application: Application) -> None:
         for api in application.websocket_apis.values():
@@ -177,6 +184,7 @@ class Emulator:
             max_concurrency=options.max_concurrency,
             host_mode=options.host_mode,
             interpreters=self._interpreters,
+            debug_ports=self._debug_ports,
             write_log=metrics.reading(self._write_log),
             why=self._why,
         )
@@ -350,3 +358,10 @@ class Emulator:
         if self._valkey is not None:
             stand_ins["Redis"] = f"Valkey at {self._valkey.url}"
         return stand_ins
+
+    def _debuggees(self, application: Application) -> Mapping[str, str]:
+        functions = application.functions
+        return {
+            name: debugging.describe(functions[name], port)
+            for name, port in self._debug_ports.items()
+        }

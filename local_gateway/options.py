@@ -111,6 +111,14 @@ def parser() -> argparse.ArgumentParser:
         "for breakpoints, and faster",
     )
     add(
+        "--debug",
+        action="append",
+        default=[],
+        metavar="FUNCTION[=PORT]",
+        help="let a debugger attach to this function, without timeouts; the port is 5678 for "
+        "Python and 9229 for Node.js if none is named; repeatable",
+    )
+    add(
         "--python",
         action="append",
         default=[],
@@ -203,6 +211,7 @@ def read_options(parsed: argparse.Namespace) -> Options:
         host_mode=parsed.host_mode,
         is_watching=sys.stderr.isatty() if parsed.watch is None else parsed.watch,
         keeps_snapshots=parsed.deployment_snapshots,
+        debug=_debug(parsed.debug),
         pythons=_pythons(parsed.python),
         state_dir=parsed.state_dir,
         cache_dir=Path(cache) / "cloudpush",
@@ -257,6 +266,19 @@ def _pairs(option: str, pairs: Sequence[str]) -> dict[str, str]:
             raise WrongInput(f"{option} takes NAME=VALUE, found {pair!r}.")
         values[name] = value
     return values
+
+
+def _debug(asked: Sequence[str]) -> dict[str, int | None]:
+    ports: dict[str, int | None] = {}
+    for text in asked:
+        name, equals, port = text.partition("=")
+        try:
+            ports[name] = _port(port) if equals else None
+        except (ValueError, argparse.ArgumentTypeError) as error:
+            raise WrongInput(f"--debug takes FUNCTION or FUNCTION=PORT, found {text!r}.") from error
+        if ports[name] and list(ports.values()).count(ports[name]) > 1:
+            raise WrongInput(f"--debug {text}: another function has this port.")
+    return ports
 
 
 def _pythons(pairs: Sequence[str]) -> dict[str, Interpreter]:

@@ -1,9 +1,10 @@
 """What runs in an environment's process: loads the handler once, then calls it event by event.
 
 A script of its own process: `python -P bootstrap.py SOCKET LIFELINE TOKEN ARN REDIRECT LENDS
-FOLDER …`, where TOKEN, in hexadecimal, is what marks begin with, REDIRECT is for `sdk_redirect` and
-LENDS a folder with packages that the interpreter lacks, each empty if there is none. It stays one
-file, because importing several would have to be paid for by each cold start.
+DEBUG_PORT FOLDER …`, where TOKEN, in hexadecimal, is what marks begin with, REDIRECT is for
+`sdk_redirect`, LENDS a folder with packages that the interpreter lacks and DEBUG_PORT where a
+debugger attaches, each empty if there is none. It stays one file, because importing several would
+have to be paid for by each cold start.
 
 Everything that a handler can notice (loading, context, JSON rules, error shapes, logging) is AWS's
 own client, `awslambdaric.bootstrap.run`; only its transport is replaced, HTTP by frames on a
@@ -303,7 +304,7 @@ def _log_error(log: Callable[..., None], error: dict[str, Any], sink: object) ->
 
 def main(arguments: Sequence[str]) -> None:
     """Run the handler that the environment names, until there are no more events."""
-    fd, lifeline, token, arn, redirect, lends, *folders = arguments
+    fd, lifeline, token, arn, redirect, lends, debug_port, *folders = arguments
     die_with_parent(int(lifeline))
     os.set_inheritable(int(fd), False)  # noqa: FBT003 — the argument has no name
     handler = os.environ["_HANDLER"]  # noqa: TID251 — set for this process by the emulator
@@ -314,6 +315,8 @@ def main(arguments: Sequence[str]) -> None:
 
     if lends:
         sys.meta_path.append(Lender(lends))
+    if debug_port:
+        _await_debugger(int(debug_port))
     # Before the function's folders, which may have another version of it.
     library = import_library()
     if redirect:
@@ -322,6 +325,23 @@ def main(arguments: Sequence[str]) -> None:
     sys.argv = [sys.argv[0], handler]
     client = SocketRuntimeClient(int(fd), arn, mark, library.lambda_runtime_client)
     library.bootstrap.run(handler, client)
+
+
+def _await_debugger(port: int) -> None:
+    """Let clients of debugpy attach; don't wait for one.
+
+    Its adapter runs in this process: one of its own would outlive it, and keep the port.
+    """
+    from socket import create_server  # noqa: PLC0415 — only here
+
+    try:
+        # What debugpy does on a thread, where it can't tell us of a failure.
+        create_server(("127.0.0.1", port)).close()
+        import debugpy  # noqa: PLC0415, T100 — there if it is asked for
+
+        debugpy.listen(("127.0.0.1", port), in_process_debug_adapter=True)  # noqa: T100 — the same
+    except Exception as error:  # noqa: BLE001 — the function runs all the same
+        sys.stderr.write(f"no debugger can attach at port {port}: {error}\n")
 
 
 def _open(fd: int, mark: Mark, errors: str) -> TextIOWrapper:
@@ -346,6 +366,7 @@ class Lender:
             "boto3",
             "botocore",
             "dateutil",
+            "debugpy",
             "jmespath",
             "s3transfer",
             "simplejson",

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from local_gateway import clock, ids
@@ -58,6 +59,7 @@ class Functions:
         max_concurrency: int = 16,
         interpreters: Interpreters | None = None,
         host_mode: HostMode = "environments",
+        debug_ports: Mapping[str, int] = MappingProxyType({}),
         write_log: Callable[[str], None],
         why: Why | None = None,
     ) -> None:
@@ -68,6 +70,7 @@ class Functions:
         `max_concurrency` limits the processes of a function that reserves no concurrency;
         `interpreters` are what functions run on, the emulator's own Python alone if None;
         `host_mode` says where Python functions run: in processes, or in threads of this one;
+        `debug_ports` is where debuggers attach to functions, by logical id;
         `write_log` gets each line of a function's output, its name and request id in front;
         `why` is told wherever Lambda would surprise.
         """
@@ -80,6 +83,7 @@ class Functions:
             environment=environment,  # complete by `start`: ports are known late
             interpreters=interpreters,
             max_concurrency=max_concurrency,
+            debug_ports=debug_ports,
             write_log=write_log,
             why=self._why,
         )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from local_gateway import why as reasons
+from local_gateway.debugging import without_timeout
 from local_gateway.lambdas.environment import INIT_SECONDS, Blueprint
 from local_gateway.lambdas.inline import shared
 from local_gateway.lambdas.inline.environment import Plan
@@ -43,6 +44,7 @@ class Hosting:
         environment: Mapping[str, str],
         interpreters: Interpreters | None,
         max_concurrency: int,
+        debug_ports: Mapping[str, int],
         write_log: Callable[[str], None],
         why: Why,
     ) -> None:
@@ -52,6 +54,7 @@ class Hosting:
         self._identity = identity
         self._environment = environment
         self._max_concurrency = max_concurrency
+        self._debug_ports = debug_ports
         self._write_log = write_log
         self._why = why
         self._redirect = ""
@@ -94,7 +97,15 @@ class Hosting:
         # A folder of its own for each pool: one that is replaced may still read from its own.
         opt = opt_of(function.layers, Path(self._opt) / f"{function.logical_id}-{next(self._opts)}")
         lifeline = -1 if self._lifeline is None else self._lifeline[0]
-        runs = program(function, opt, self.interpreters, redirect=self._redirect, lifeline=lifeline)
+        debug_port = self._debug_ports.get(function.logical_id)
+        runs = program(
+            function,
+            opt,
+            self.interpreters,
+            redirect=self._redirect,
+            lifeline=lifeline,
+            debug_port=debug_port,
+        )
         variables = environment_variables(
             function, self._identity, extra={**runs.variables, **self._environment}, opt=opt
         )
@@ -116,11 +127,13 @@ class Hosting:
             )
             return InlinePool(plan, limit=limit, on_timeout=on_timeout)
         blueprint = Blueprint(
-            function=function,
+            function=function if debug_port is None else without_timeout(function),
             variables={**variables, **runs.hooks},
             open_transport=runs.open_transport,
             label=label,
             write_line=self._write_log,
             init_seconds=INIT_SECONDS,
         )
+        if debug_port is not None:
+            limit = min(limit, 1)  # only one process can listen on the port
         return Pool(blueprint, limit=limit, on_timeout=on_timeout)

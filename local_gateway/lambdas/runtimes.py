@@ -142,11 +142,12 @@ def program(
     *,
     redirect: str,
     lifeline: int,
+    debug_port: int | None = None,
 ) -> Program:
     """Return what runs a function that misses nothing.
 
-    `opt` is the folder of its layers, `redirect` what the SDK hooks get (empty: no hooks), and
-    `lifeline` the pipe whose end ends each process.
+    `opt` is the folder of its layers, `redirect` what the SDK hooks get (empty: no hooks),
+    `lifeline` the pipe whose end ends each process, and `debug_port` where a debugger attaches.
     """
     wrapper = _wrapper(function, opt)
     if (series := python_series(function)) is not None:
@@ -154,9 +155,12 @@ def program(
         is_safe = int(interpreter.version.split(".")[1]) >= _SAFE_PATH_SINCE
         # -P: the folder of the script, this package, is no place to import from.
         flags = ["-P"] if is_safe else []
+        if debug_port is not None:
+            flags += ["-X", "frozen_modules=off"]  # debugpy can't stop in those
         command = [*wrapper, str(interpreter.path), *flags, "-X", "utf8", str(bootstrap.__file__)]
         folders = import_folders(function, opt, interpreter.series)
-        arguments = [function.arn, redirect, str(interpreter.lends or ""), *folders]
+        arguments = [function.arn, redirect, str(interpreter.lends or "")]
+        arguments += [str(debug_port or ""), *folders]
 
         def open_socketpair(on_answer: OnAnswer, on_lost: Callable[[], None]) -> Transport:
             return Socketpair(
@@ -164,12 +168,19 @@ def program(
             )
 
         variables = path_variables(Folders(function.code, opt, interpreter.path.parent))
-        return Program(variables, open_socketpair, _NO_METADATA if redirect else {})
+        hooks = _NO_METADATA if redirect else {}
+        return Program(variables, open_socketpair, hooks)
 
     if node_series(function) is not None:
         assert interpreters.node is not None  # noqa: S101 — `missing` says so
         folder = interpreters.node.path.parent
-        command = [*wrapper, str(interpreters.node.path), str(NODE_FOLDER / "bootstrap.mjs")]
+        flags = [] if debug_port is None else [f"--inspect=127.0.0.1:{debug_port}"]
+        command = [
+            *wrapper,
+            str(interpreters.node.path),
+            *flags,
+            str(NODE_FOLDER / "bootstrap.mjs"),
+        ]
     else:
         folder = None
         own = find_bootstrap(function.code) or (opt and find_bootstrap(opt))

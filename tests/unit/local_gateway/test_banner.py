@@ -87,7 +87,13 @@ def test_routes_urls_and_stand_ins_are_aligned() -> None:
         ),
     )
 
-    text = write_banner(application, host="::1", port=3000, services={"SQS": "moto"})
+    text = write_banner(
+        application,
+        host="::1",
+        port=3000,
+        services={"SQS": "moto"},
+        debuggees={"Hello": "waits at 127.0.0.1:5678"},
+    )
 
     assert text == (
         "Chat  $connect       -      no integration\n"
@@ -104,6 +110,8 @@ def test_routes_urls_and_stand_ins_are_aligned() -> None:
         "Drawn  is  Drawn value\n"
         "\n"
         "SQS  is  moto\n"
+        "\n"
+        "Hello  waits at 127.0.0.1:5678\n"
         "\n"
         "Not emulated: AWS::IAM::Role (1), AWS::Logs::LogGroup (2)\n"
         "  Stream: no streams\n"
