@@ -23,6 +23,7 @@ import uvloop
 from local_gateway import fidelity, ids
 from local_gateway.emulator import STOP_SECONDS, Emulator
 from local_gateway.errors import StartError, TemplateError
+from local_gateway.inspector import tail
 from local_gateway.options import WrongInput, parser, read_options
 from local_gateway.template import load
 from local_gateway.why import Why
@@ -44,6 +45,9 @@ def run(arguments: Sequence[str]) -> int:
     """Serve a template, or run a subcommand, and return the exit code."""
     if arguments[:1] == ["fidelity"]:
         return _report_fidelity(arguments[1:])
+    if arguments[:1] == ["tail"]:
+        has_colours = sys.stdout.isatty() and "NO_COLOR" not in os.environ  # noqa: TID251 — the one place
+        return tail.run(arguments[1:], sys.stdout, sys.stderr, has_colours=has_colours)
     parsed = parser().parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     try:

@@ -227,9 +227,12 @@ class Connection:
         front, deployment, now_ms = self._front, self.deployment, clock.now_ms()
         request = Request(deployment.ids.new_request_id(now_ms), now_ms)
         if front.account_rate is not None and not front.account_rate.take(clock.monotonic()):
+            front.journal.received(self.connection_id, request, None, text)
             self.tell("Too Many Requests", request.request_id)
             return
         route = deployment.select(text)
+        key = None if route is None or route is NO_ROUTE else route.key
+        front.journal.received(self.caller.connection_id, request, key, text)
         if route is NO_ROUTE:
             self.tell("Forbidden", request.request_id)
             front.why.say(reasons.NO_ROUTE, self._place)
@@ -286,6 +289,7 @@ class Connection:
         if not response.body:
             sends_empty = self._front.assumptions.empty_reply == "frame"
             if sends_empty and response.body is not None and route.is_two_way:
+                self._front.journal.replied(self.connection_id, request_id, b"")
                 self._wire.write_text(b"")
             return
         if not route.is_two_way:
@@ -299,14 +303,18 @@ class Connection:
             self._front.why.say(reasons.REPLY_TOO_BIG, f"route {route.key}", length=len(data))
             self.tell(IntegrationError.message, request_id)
             return
+        self._front.journal.replied(self.caller.connection_id, request_id, data)
         self._front.reply(self._wire, data)
 
     def tell(self, message: str, request_id: str) -> None:
         """Send the client an error frame; the connection stays as it is (FRAME-8)."""
-        self._front.reply(self._wire, write_error_frame(message, self.connection_id, request_id))
+        data = write_error_frame(message, self.connection_id, request_id)
+        self._front.journal.told(self.connection_id, request_id, data)
+        self._front.reply(self._wire, data)
 
     def _disconnect(self, closing: Closing) -> None:
         front, deployment = self._front, self.deployment
+        front.journal.ended(self.connection_id, closing)
         front.registry.remove(self, clock.monotonic())
         front.wheel.discard(self, self._slot)
         if deployment.disconnect is not None:

@@ -19,6 +19,8 @@ from local_gateway.browsers import BLOCKED_BY_BROWSERS
 from local_gateway.faults import Faults
 from local_gateway.handlers import check_handlers
 from local_gateway.http_api import HttpApiFront
+from local_gateway.inspector.feed import Feed
+from local_gateway.inspector.journal import Journal
 from local_gateway.lambdas.functions import Functions
 from local_gateway.lambdas.interpreters import Interpreters
 from local_gateway.lambdas.invoke_api import InvokeApi
@@ -177,7 +179,8 @@ class Emulator:
     async def _serve(self, application: Application, provisioning: asyncio.Task[None]) -> None:
         options = self._options
         environment: dict[str, str] = {}
-        metrics = Metrics()
+        metrics, journal = Metrics(), Journal()
+        self._why.hear = journal.explained
         functions = Functions(
             application,
             environment=environment,
@@ -185,8 +188,9 @@ class Emulator:
             host_mode=options.host_mode,
             interpreters=self._interpreters,
             debug_ports=self._debug_ports,
-            write_log=metrics.reading(self._write_log),
+            write_log=journal.reading(metrics.reading(self._write_log)),
             why=self._why,
+            journal=journal,
         )
         registry = Registry()
         access = Access(
@@ -210,6 +214,7 @@ class Emulator:
             access=access,
             assumptions=options.assumptions,
             why=self._why,
+            journal=journal,
         )
         management = ManagementApi(
             application,
@@ -218,6 +223,7 @@ class Emulator:
             access=access,
             assumptions=options.assumptions,
             why=self._why,
+            journal=journal,
         )
         http = HttpApiFront(application, functions)
         invoke = InvokeApi(application, functions)
@@ -249,7 +255,9 @@ class Emulator:
         def current() -> Application:
             return functions.application
 
+        feed = Feed(journal)
         own = OwnPages(
+            *feed.resources(),
             own_resources.health(self._parts),
             own_resources.the_clock(timekeeper),
             own_resources.the_faults(faults),
@@ -284,6 +292,7 @@ class Emulator:
         # The port first: a second emulator on it is told at once, not when all else is up.
         await server.start()
         self._stack.push_async_callback(server.stop)
+        self._stack.callback(feed.stop)
         self.port = server.port
         if self.port in BLOCKED_BY_BROWSERS:
             self._why.say(reasons.BLOCKED_PORT, f"port {self.port}")

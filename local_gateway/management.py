@@ -20,6 +20,7 @@ from local_gateway.authorization.access import Access
 from local_gateway.authorization.errors import AuthorizationError
 from local_gateway.authorization.signature import SentRequest
 from local_gateway.ids import CONNECTION_ID, GatewayIds
+from local_gateway.inspector.journal import Journal
 from local_gateway.times import iso
 from local_gateway.why import Why
 
@@ -41,7 +42,7 @@ _NOT_TEXT = answer.error(400, "BadRequestException", "Data is not UTF-8")
 class ManagementApi:
     """The management API of every stage; whoever calls it has found the stage, and vice versa."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 — what it shares with the other fronts
         self,
         application: Application,
         registry: Registry,
@@ -50,6 +51,7 @@ class ManagementApi:
         access: Access | None = None,
         assumptions: Assumptions = DEFAULTS,
         why: Why | None = None,
+        journal: Journal | None = None,
     ) -> None:
         """Take what is served.
 
@@ -60,6 +62,7 @@ class ManagementApi:
             access: Whose signatures count; None lets every request pass.
             assumptions: What is open, decided.
             why: Is told wherever AWS would surprise.
+            journal: Is told of each request.
         """
         self.registry = registry
         """Where the open connections are found."""
@@ -67,6 +70,7 @@ class ManagementApi:
         self._sends_empty = assumptions.empty_post == "frame"
         self._replaces = assumptions.non_utf8_post == "replaced"
         self._why = why or Why()
+        self._journal = Journal() if journal is None else journal
         self._access = Access(application, says=self._why) if access is None else access
         self._signatures = self._access.signatures
         self.reload(application)
@@ -108,7 +112,16 @@ class ManagementApi:
             result = self.delete_connection(api, stage, connection_id)
         else:
             result = answer.FORBIDDEN
+        self._note(scope["method"], connection_id, result.status, body or b"")
         await answer.respond(send, result, gateway_id)
+
+    def _note(self, method: str, connection_id: str, status: int, body: bytes) -> None:
+        if method == "POST":
+            self._journal.posted(connection_id, status, body)
+        elif method == "DELETE":
+            self._journal.deleted(connection_id, status)
+        elif method == "GET":
+            self._journal.looked(connection_id, status)
 
     def answer_directly(
         self,
@@ -139,6 +152,7 @@ class ManagementApi:
                     signed = SentRequest(method, target.decode("latin-1"), "", headers, body)
                     refusal = self._refuse(*place, connection_id, signed)
                 result = refusal or self.post_to_connection(*place, connection_id, body)
+                self._journal.posted(connection_id, result.status, body or b"")
                 return answer.write_response(result, gateway_id)
 
             return reply

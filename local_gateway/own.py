@@ -6,6 +6,8 @@ checked the Host and the Origin header before a request comes here.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -14,7 +16,7 @@ import orjson
 from local_gateway.http_api.request import BodyTooLarge, ClientGone, read_body
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 
     from local_gateway.asgi import Receive, Scope, Send
 
@@ -52,6 +54,13 @@ class Text(NamedTuple):
     content_type: str
 
 
+class Stream(NamedTuple):
+    """An answer that goes on until it has ended, or nobody listens any more."""
+
+    pieces: AsyncGenerator[bytes]
+    content_type: str
+
+
 class Resource:
     """One path with its methods."""
 
@@ -77,6 +86,9 @@ class OwnPages:
             return
         except Refusal as refusal:
             status, content = refusal.status, refusal.content
+        if isinstance(content, Stream):
+            await _send_stream(content, receive, send)
+            return
         content_type = "application/json"
         if isinstance(content, Text):
             body, content_type = content.text.encode(), content.content_type
@@ -104,6 +116,21 @@ class OwnPages:
             return await handler(await _read(scope, receive), match.groups())
         pages = [f"{_PREFIX}{resource.path}" for resource in self._resources]
         raise Refusal(f"there is no {scope['path']}", status=404, allowed=pages)
+
+
+async def _send_stream(stream: Stream, receive: Receive, send: Send) -> None:
+    headers = [(b"content-type", stream.content_type.encode()), (b"cache-control", b"no-store")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    leaving = asyncio.ensure_future(receive())
+    try:
+        async with contextlib.aclosing(stream.pieces) as pieces:
+            async for piece in pieces:
+                if leaving.done():
+                    return
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+    finally:
+        leaving.cancel()
+    await send({"type": "http.response.body", "body": b""})
 
 
 async def _read(scope: Scope, receive: Receive) -> object:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from functools import partial
 from typing import TYPE_CHECKING
 
 from local_gateway import clock, ids, limits
@@ -24,6 +25,7 @@ from local_gateway.deadlines import Alarm, Deadlines, Wheel
 from local_gateway.deployment import Deployment
 from local_gateway.event import Caller, Handshake, Request, write_identity
 from local_gateway.handshake import Accepted, Refused, decide, explain_subprotocol, read_offer
+from local_gateway.inspector.journal import Journal
 from local_gateway.integration import IntegrationError, NotInvocable
 from local_gateway.integrations.backend import Backends
 from local_gateway.routing import CONNECT
@@ -50,6 +52,7 @@ SLOT_SECONDS = 1.0
 """How much later than its time a connection may be closed, if that is not much of the timeout."""
 _SLOTS_PER_TIMEOUT = 8
 _CLOSE_SECONDS = 2.0
+_SWITCHING_PROTOCOLS = 101
 
 
 def _nowhere() -> str:
@@ -74,6 +77,7 @@ class WebSocketFront:
         access: Access | None = None,
         assumptions: Assumptions = DEFAULTS,
         why: Why | None = None,
+        journal: Journal | None = None,
     ) -> None:
         """Compile the APIs.
 
@@ -92,6 +96,7 @@ class WebSocketFront:
             services_url: Returns where the embedded SQS and DynamoDB are, once they have started.
             assumptions: What is open, decided.
             why: Is told wherever AWS would surprise.
+            journal: Is told of each handshake and frame.
 
         Raises:
             TemplateError: A route selection expression is not understood.
@@ -103,6 +108,7 @@ class WebSocketFront:
         self.account_rate = account_rate
         self.assumptions = assumptions
         self.why = why or Why()
+        self.journal = Journal() if journal is None else journal
         self.replaces_error_replies = assumptions.error_reply == "internal-server-error"
         self._connect_rate = connect_rate
         shortest = min(idle_timeout_seconds, max_duration_seconds)
@@ -185,10 +191,13 @@ class WebSocketFront:
         self.registry.reserve(connection_id)
         try:
             verdict, caller = await self._decide(deployment, handshake, caller, request)
+            arrived = partial(self.journal.arrived, connection_id, api.logical_id, stage.name)
             if isinstance(verdict, Refused):
+                arrived(handshake, verdict.answer.status, None, now_ms)
                 await refuse(send, verdict.answer, request.request_id)
                 return
             subprotocol = self._check_subprotocol(stage.name, handshake, verdict.subprotocol)
+            arrived(handshake, _SWITCHING_PROTOCOLS, subprotocol, now_ms)
             # A client may have left while `$connect` ran. The function has taken the connection as
             # established, so it is, and lost at once: `$disconnect` is invoked.
             upgrade.accept(Connection(self, deployment, caller), subprotocol)

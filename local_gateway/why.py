@@ -262,6 +262,8 @@ class Why:
         """Take what gets the lines."""
         self._write = write
         self._said: dict[tuple[str, str], Said] = {}
+        self.hear: Callable[[Said], None] | None = None
+        """Who is told each time, also when no line is written."""
 
     @property
     def said(self) -> tuple[Said, ...]:
@@ -274,6 +276,8 @@ class Why:
         before = self._said.get(key)
         times = 1 if before is None else before.times + 1
         said = self._said[key] = Said(reason, place, reason.text.format(**facts), times)
+        if self.hear is not None:
+            self.hear(said)
         if str(times).rstrip("0") == "1":
             self._write(str(said))
 

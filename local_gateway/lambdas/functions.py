@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from local_gateway import clock, ids
 from local_gateway import why as reasons
+from local_gateway.inspector.journal import Journal
 from local_gateway.lambdas.hosting import Hosting
 from local_gateway.lambdas.invocation import Invocation
 from local_gateway.lambdas.result import InvocationRefused, InvokeResult
@@ -62,6 +63,7 @@ class Functions:
         debug_ports: Mapping[str, int] = MappingProxyType({}),
         write_log: Callable[[str], None],
         why: Why | None = None,
+        journal: Journal | None = None,
     ) -> None:
         """Take the application; nothing runs yet.
 
@@ -72,11 +74,13 @@ class Functions:
         `host_mode` says where Python functions run: in processes, or in threads of this one;
         `debug_ports` is where debuggers attach to functions, by logical id;
         `write_log` gets each line of a function's output, its name and request id in front;
-        `why` is told wherever Lambda would surprise.
+        `why` is told wherever Lambda would surprise;
+        `journal` is told of each event.
         """
         self.application = application
         """What is served; `reload` replaces it."""
         self._why = why or Why()
+        self._journal = Journal() if journal is None else journal
         self._hosting = Hosting(
             host_mode,
             identity=application.identity,
@@ -195,13 +199,15 @@ class Functions:
         request_id: str | None,
         client_context: str | None,
     ) -> Invocation:
+        now_ms = clock.now_ms()
         invocation = Invocation(
             request_id or ids.new_request_id(),
-            ids.new_trace_id(clock.now_ms()) + _UNSAMPLED,
+            ids.new_trace_id(now_ms) + _UNSAMPLED,
             payload or b"{}",
             client_context.encode() if client_context else b"",
             settle,
         )
+        self._journal.invoked(now_ms, function, invocation)
         submit = self._submits.get(function)
         if submit is None:
             invocation.settle(self._refusal(function))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from local_gateway.lambdas.result import UNHANDLED, InvocationRefused, InvokeResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+KEPT_BYTES: Final = 16_384
+"""How much of an answer is kept for those who look later. Ours."""
 
 _log = logging.getLogger(__name__)
 
@@ -16,7 +19,15 @@ _log = logging.getLogger(__name__)
 class Invocation:
     """One event on its way to a result."""
 
-    __slots__ = ("_settle", "client_context", "payload", "request_id", "trace_id", "waits_since")
+    __slots__ = (
+        "_settle",
+        "client_context",
+        "outcome",
+        "payload",
+        "request_id",
+        "trace_id",
+        "waits_since",
+    )
 
     def __init__(
         self,
@@ -33,6 +44,8 @@ class Invocation:
         self.client_context = client_context
         self.waits_since = 0.0
         """When it began to wait for an environment, on the machine's clock."""
+        self.outcome: InvokeResult | InvocationRefused | None = None
+        """What came of it, None until then; of a long answer the beginning."""
         self._settle: Callable[[InvokeResult | InvocationRefused], None] | None = settle
 
     @property
@@ -58,6 +71,7 @@ class Invocation:
     def settle(self, result: InvokeResult | InvocationRefused) -> None:
         """Give the caller the result, if it still waits."""
         settle, self._settle = self._settle, None
+        self.outcome = _shorten(result)
         if settle is not None:
             try:
                 settle(result)
@@ -72,3 +86,9 @@ class Invocation:
     def refuse(self, reason: str) -> None:
         """Tell the caller that there will be no result."""
         self.settle(InvocationRefused(reason))
+
+
+def _shorten(result: InvokeResult | InvocationRefused) -> InvokeResult | InvocationRefused:
+    if isinstance(result, InvocationRefused) or len(result.payload) <= KEPT_BYTES:
+        return result
+    return result._replace(payload=result.payload[:KEPT_BYTES])
