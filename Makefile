@@ -123,6 +123,23 @@ fix: $(ALL) ## Repair what the linter and the formatter can
 bench: $(ALL) ## Measure, and write docs/explanation/performance.md
 	$(BIN)/python -m benchmarks $(ARGS)
 
+PEERS := .cache/peers
+
+.PHONY: peers
+peers: $(UV) ## Fetch the peers of bench-peers from npm and PyPI (pushpin, nginx and nchan: apt-get)
+	mkdir -p $(PEERS)/node
+	! command -v npm >/dev/null || npm install --prefix $(PEERS)/node --ignore-scripts --no-audit \
+		--no-fund --loglevel=error serverless@3.40.0 serverless-offline@13.10.1 \
+		aws-lambda-ws-server@0.1.21
+	$(UV) venv --quiet --clear --python $(BIN)/python $(PEERS)/ministack
+	$(UV) pip install --quiet --python $(PEERS)/ministack/bin/python ministack==1.5.33
+	$(UV) venv --quiet --clear --python $(BIN)/python $(PEERS)/posting
+	$(UV) pip install --quiet --python $(PEERS)/posting/bin/python aiobotocore==3.10.0 awscrt==0.38.1
+
+.PHONY: bench-peers
+bench-peers: $(ALL) ## Measure beside the peers that are here, and write docs/explanation/peers.md
+	$(BIN)/python -m benchmarks.peers $(ARGS)
+
 .PHONY: docs
 docs: $(ALL) ## Build the documentation into site/
 	$(BIN)/mkdocs build --strict
@@ -151,7 +168,7 @@ install: $(ALL) ## Make the environment in .venv, linters and all
 
 .PHONY: clean
 clean: ## Remove the environment, and what was built or cached
-	rm -rf $(VENV) .aws-sam site dist tests/sdks/node_modules .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .cache .aws-sam site dist tests/sdks/node_modules .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 ##@ The environment

@@ -59,7 +59,7 @@ def main() -> None:
     if arguments.json:
         _write_json(arguments.json, results)
     if is_whole and not failed:
-        write_page(_blocks(results, effort))
+        write_page(PAGE, _blocks(results, effort))
         print(f"written: {PAGE.relative_to(ROOT)}")
     sys.exit(1 if failed else 0)
 

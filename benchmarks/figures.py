@@ -115,17 +115,26 @@ def write(value: float) -> str:
 
 
 def write_table(figures: Iterable[Figure]) -> str:
-    """Write figures as a table in Markdown, aligned to be read as it stands."""
-    rows = [HEADS, *(figure.cells() for figure in figures)]
-    widths = [max(len(row[at]) for row in rows) for at in range(len(HEADS))]
-    rule = ["-" * width if at == 0 else "-" * (width - 1) + ":" for at, width in enumerate(widths)]
-    lines = [_line(HEADS, widths), _line(rule, widths)]
-    return "\n".join([*lines, *(_line(row, widths) for row in rows[1:])])
+    """Write figures as a table in Markdown."""
+    return align([HEADS, *(figure.cells() for figure in figures)])
 
 
-def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+def align(rows: Sequence[Sequence[str]], texts: int = 1) -> str:
+    """Write rows, the first being the heads, as a table in Markdown to be read as it stands.
+
+    The first `texts` columns are texts, all others numbers.
+    """
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    rule = [
+        "-" * width if at < texts else "-" * (width - 1) + ":" for at, width in enumerate(widths)
+    ]
+    lines = (rows[0], rule, *rows[1:])
+    return "\n".join(_line(cells, widths, texts) for cells in lines)
+
+
+def _line(cells: Sequence[str], widths: Sequence[int], texts: int) -> str:
     aligned = [
-        f"{cell:<{width}}" if at == 0 else f"{cell:>{width}}"
+        f"{cell:<{width}}" if at < texts else f"{cell:>{width}}"
         for at, (cell, width) in enumerate(zip(cells, widths, strict=True))
     ]
     return "| " + " | ".join(aligned) + " |"

@@ -83,13 +83,15 @@ class Hold(msgspec.Struct, tag=True, kw_only=True):
     """Opens clients that do nothing.
 
     Measures `kib`: the memory (PSS) of the server's own process, not of its children, that each
-    costs. The first clients, who warm the server up, are not counted, and stay.
+    costs. The first clients, who warm the server up, are not counted, and stay. With `is_family`
+    the children count too, and `base_mib` is what all have when the first clients are there.
     """
 
     url: str
     pid: int
     clients: int
     warmup_clients: int = 500
+    is_family: bool = False
 
 
 class Greet(msgspec.Struct, tag=True, kw_only=True):
@@ -98,33 +100,58 @@ class Greet(msgspec.Struct, tag=True, kw_only=True):
     url: str
 
 
+class Publishing(msgspec.Struct, kw_only=True):
+    """How a server is told to publish: the push service's own way, or another server's."""
+
+    url: str
+    body: str
+    """JSON in which `NUMBER` stands for the number of the publication."""
+    is_named: bool = True
+    """Whether a client connects with `channelId` and is greeted; else it is there once accepted."""
+
+
 class Push(msgspec.Struct, tag=True, kw_only=True):
-    """Pushes to one client by HTTP, and again when the push is there and the request is answered.
+    """Publishes to one client by HTTP, and again when it has it and the request is answered.
 
     Measures `p50` and `p99` from before the request until the client has it, `answer_p50` until the
     request is answered, and `per_second`.
     """
 
     url: str
-    http_url: str
+    publishing: Publishing
     seconds: float
     warmup_seconds: float = 1.0
 
 
 class Broadcast(msgspec.Struct, tag=True, kw_only=True):
-    """Pushes to all clients by HTTP, several times.
+    """Publishes to all clients by HTTP, several times.
 
     Measures `first`, `median` and `last`: from before the request until the first, half and all
     of the clients have it; of each, the median of the rounds. A round of warm-up precedes them.
     """
 
     url: str
-    http_url: str
+    publishing: Publishing
     clients: int
     rounds: int
 
 
 Load = Echo | Connect | Hold | Greet | Push | Broadcast
+
+
+def to_one(port: int) -> Publishing:
+    """Return how the push service is told to push to one client."""
+    return _send(port, {"to": ["client-0"], "msg": {"number": "NUMBER", "text": "x" * 64}})
+
+
+def to_all(port: int) -> Publishing:
+    """Return how the push service is told to push to all."""
+    return _send(port, {"sendToAll": True, "msg": {"number": "NUMBER", "text": "x" * 64}})
+
+
+def _send(port: int, body: Mapping[str, object]) -> Publishing:
+    text = json.dumps(body).replace('"NUMBER"', "NUMBER")
+    return Publishing(url=f"http://127.0.0.1:{port}/message/send", body=text)
 
 
 def run(load: Load) -> Measured:
@@ -361,42 +388,45 @@ async def hold(load: Hold) -> Measured:
     """Run `Hold`."""
     first = await open_clients([load.url] * load.warmup_clients)
     await asyncio.sleep(_SETTLE_SECONDS)
-    before = _pss(load.pid)
+    before = _pss(load)
     clients = await open_clients([load.url] * load.clients)
     await asyncio.sleep(_SETTLE_SECONDS)
-    grown = _pss(load.pid) - before
+    grown = _pss(load) - before
     check_open([*first, *clients])
-    return {"kib": grown / load.clients / 1024}
+    return {"kib": grown / load.clients / 2**10, "base_mib": before / 2**20}
 
 
-def _pss(pid: int) -> int:
+def _pss(load: Hold) -> int:
     """Return the proportional set size in bytes."""
-    return psutil.Process(pid).memory_full_info().pss
+    server = psutil.Process(load.pid)
+    children = server.children(recursive=True) if load.is_family else []
+    return sum(process.memory_full_info().pss for process in (server, *children))
 
 
-class Pusher(asyncio.Protocol):
+class Publisher(asyncio.Protocol):
     """A keep-alive HTTP/1.1 client with one request on its way."""
 
-    def __init__(self, url: str) -> None:
-        """Take the address."""
-        self._address = address_of(url)
+    def __init__(self, publishing: Publishing) -> None:
+        """Take what to ask for, and where."""
+        self._address = address_of(publishing.url)
+        self._body = publishing.body
+        self._head = (
+            f"POST {urlsplit(publishing.url).path} HTTP/1.1\r\nHost: {self._address[0]}\r\n"
+            "Content-Type: application/json\r\nContent-Length: "
+        )
         self._received = b""
         self._transport: asyncio.Transport | None = None
         self._answer: asyncio.Future[tuple[int, bytes]] | None = None
 
-    async def push(self, body: Mapping[str, object]) -> None:
-        """Push, and wait for the answer, which must be 200."""
-        loop, data = asyncio.get_running_loop(), json.dumps(body).encode()
+    async def publish(self, number: int) -> None:
+        """Publish, and wait for the answer, which must be of success."""
+        loop, data = asyncio.get_running_loop(), self._body.replace("NUMBER", str(number)).encode()
         if self._transport is None:
             self._transport, _ = await loop.create_connection(lambda: self, *self._address)
         self._received, self._answer = b"", loop.create_future()
-        head = (
-            f"POST /message/send HTTP/1.1\r\nHost: {self._address[0]}\r\n"
-            f"Content-Type: application/json\r\nContent-Length: {len(data)}\r\n\r\n"
-        )
-        self._transport.write(head.encode() + data)
+        self._transport.write(f"{self._head}{len(data)}\r\n\r\n".encode() + data)
         status, answer = await asyncio.wait_for(self._answer, _ANSWER_SECONDS)
-        if status != 200:
+        if status // 100 != 2:
             raise ConnectionError(f"a push was answered {status}: {answer.decode()[-300:]}")
 
     def data_received(self, data: bytes) -> None:
@@ -470,10 +500,19 @@ async def open_named_clients(url: str, count: int) -> list[Client]:
     return clients
 
 
+async def open_subscribers(load: Push | Broadcast, count: int) -> list[Client]:
+    """Open clients to whom a publication goes."""
+    if load.publishing.is_named:
+        return await open_named_clients(load.url, count)
+    clients = await open_clients([load.url] * count)
+    await asyncio.sleep(_SETTLE_SECONDS)  # nothing tells that a subscription has come about
+    return clients
+
+
 async def push(load: Push) -> Measured:
     """Run `Push`."""
-    clients = await open_named_clients(load.url, 1)
-    inbox, pusher = Inbox(clients), Pusher(load.http_url)
+    clients = await open_subscribers(load, 1)
+    inbox, publisher = Inbox(clients), Publisher(load.publishing)
     latencies: list[float] = []
     answers: list[float] = []
     counts_from = now() + load.warmup_seconds
@@ -482,7 +521,7 @@ async def push(load: Push) -> Measured:
     while (started := now()) < ends:
         number += 1
         inbox.expect(number)
-        await pusher.push({"to": ["client-0"], "msg": {"number": number, "text": "x" * 64}})
+        await publisher.publish(number)
         answered = now()
         await inbox.wait()
         if started >= counts_from:
@@ -499,13 +538,13 @@ async def push(load: Push) -> Measured:
 
 async def broadcast(load: Broadcast) -> Measured:
     """Run `Broadcast`."""
-    clients = await open_named_clients(load.url, load.clients)
-    inbox, pusher = Inbox(clients), Pusher(load.http_url)
+    clients = await open_subscribers(load, load.clients)
+    inbox, publisher = Inbox(clients), Publisher(load.publishing)
     rounds: dict[str, list[float]] = {"first": [], "median": [], "last": []}
     for number in range(load.rounds + 1):
         inbox.expect(number)
         started = now()
-        await pusher.push({"sendToAll": True, "msg": {"number": number, "text": "x" * 64}})
+        await publisher.publish(number)
         await inbox.wait()
         if number:
             took = [arrival - started for arrival in inbox.arrivals]

@@ -1,4 +1,4 @@
-"""The page that the figures are written into: blocks between markers; all else is prose and stays.
+"""The pages that figures are written into: blocks between markers; all else is prose and stays.
 
 <!-- begin echo -->
 | … |
@@ -14,12 +14,16 @@ from benchmarks.servers import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 PAGE = ROOT / "docs" / "explanation" / "performance.md"
 
 
 class PageWrong(Exception):
-    """The page has no place for a block."""
+    """A page has no place for a block."""
+
+
+PEERS_PAGE = PAGE.with_name("peers.md")
 
 
 def replace_blocks(text: str, blocks: Mapping[str, str]) -> str:
@@ -33,11 +37,11 @@ def replace_blocks(text: str, blocks: Mapping[str, str]) -> str:
         new = f"\n{content}\n\n"
         text, count = marker.subn(lambda found, n=new: found[1] + n + found[2], text)
         if count != 1:
-            raise PageWrong(f"{PAGE.relative_to(ROOT)} has {count} blocks {name}, not one")
+            raise PageWrong(f"the page has {count} blocks {name}, not one")
     return text
 
 
-def write_page(blocks: Mapping[str, str]) -> None:
-    """Replace the blocks of the page; raises `PageWrong`, and leaves it as it was."""
-    text = PAGE.read_text(encoding="utf-8")
-    PAGE.write_text(replace_blocks(text, blocks), encoding="utf-8")
+def write_page(page: Path, blocks: Mapping[str, str]) -> None:
+    """Replace the blocks of a page; raises `PageWrong`, and leaves it as it was."""
+    text = page.read_text(encoding="utf-8")
+    page.write_text(replace_blocks(text, blocks), encoding="utf-8")

@@ -1,6 +1,6 @@
 """How many posts to `@connections` one second of CPU buys, ours beside boto3's.
 
-    .venv/bin/python benchmarks/posting.py [--tls] [--posts 20000] [--rounds 5] [--json FILE]
+    .venv/bin/python -m benchmarks.posting [--tls] [--posts 20000] [--rounds 5] [--json FILE]
 
 A sink, in a process of its own whose CPU is not counted, answers every request as the gateway
 does. Each round is a fresh process that posts in calls of 100, each post to a connection of
@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import importlib
 import importlib.util
 import json
 import ssl
@@ -21,22 +20,31 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypedDict
 
+from benchmarks.posts import (
+    ACCESS_KEY,
+    CALL_SIZE,
+    SECRET_KEY,
+    SERVICE,
+    TOKEN,
+    calls_of,
+    make_posts,
+    measure,
+    print_rates,
+)
+from benchmarks.servers import ROOT
 from cloudpush.management import HttpManagementApi
 from cloudpush.ports import Outcome, Post
 from tests.fakes.certificates import make_contexts
 from tests.fakes.credentials import StaticCredentials
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator
+    from collections.abc import Callable, Coroutine, Generator
 
-CALL_SIZE: Final = 100
-"""Posts in a call: what a Delivery job carries at most."""
-
-SERVICE: Final = "apigatewaymanagementapi"
+    from benchmarks.posts import Clocks
 
 ANSWER: Final = (
     b"HTTP/1.1 200 OK\r\n"
@@ -50,9 +58,7 @@ ANSWER: Final = (
     b"\r\n"
 )
 
-
-CREDENTIALS: Final = StaticCredentials(token="IQoJb3JpZ2luX2VjE" * 24)
-"""With a token as long as on Lambda."""
+CREDENTIALS: Final = StaticCredentials(ACCESS_KEY, SECRET_KEY, TOKEN)
 
 
 class Sink(asyncio.Protocol):
@@ -92,38 +98,7 @@ async def serve_sink(certificate: str | None) -> None:
     server.close()
 
 
-def make_posts(count: int) -> list[Post]:
-    """Return posts that all differ, each with an envelope of about 300 bytes."""
-    return [
-        Post(
-            f"PJqB{number:07d}CHlw=",
-            json.dumps(
-                {
-                    "msgType": 1,
-                    "trigger": 1,
-                    "to": f"client-{number}",
-                    "from": "system",
-                    "messageId": f"{number:032x}",
-                    "activeTime": 1736157600000 + number,
-                    "msg": {"text": "m" * 120},
-                }
-            ).encode(),
-        )
-        for number in range(count)
-    ]
-
-
-def calls_of(posts: list[Post]) -> Iterator[list[Post]]:
-    """Cut posts into calls."""
-    return (posts[start : start + CALL_SIZE] for start in range(0, len(posts), CALL_SIZE))
-
-
-def measure(clocks: list[tuple[float, float]]) -> None:
-    """Note CPU seconds, of all threads, and wall seconds."""
-    clocks.append((time.process_time(), time.perf_counter()))
-
-
-async def post_ours(url: str, posts: list[Post], clocks: list[tuple[float, float]]) -> None:
+async def post_ours(url: str, posts: list[Post], clocks: Clocks) -> None:
     """Post with `HttpManagementApi`."""
     context = ssl.create_default_context() if url.startswith("https") else None
     if context:
@@ -139,31 +114,7 @@ async def post_ours(url: str, posts: list[Post], clocks: list[tuple[float, float
     await api.aclose()
 
 
-async def post_aiobotocore(url: str, posts: list[Post], clocks: list[tuple[float, float]]) -> None:
-    """Post with aiobotocore, a call's posts at once."""
-    # Imported by name: it is in no group of ours, so nothing could check its types.
-    session: Any = importlib.import_module("aiobotocore.session").get_session()
-    config: Any = importlib.import_module("aiobotocore.config").AioConfig(
-        max_pool_connections=CALL_SIZE
-    )
-    async with session.create_client(SERVICE, config=config, **client_options(url)) as client:
-
-        async def post_all(posts: list[Post]) -> None:
-            for call in calls_of(posts):
-                await asyncio.gather(
-                    *(
-                        client.post_to_connection(ConnectionId=post.connection_id, Data=post.data)
-                        for post in call
-                    )
-                )
-
-        await post_all(posts[:200])
-        measure(clocks)
-        await post_all(posts)
-        measure(clocks)
-
-
-def post_boto3(url: str, posts: list[Post], clocks: list[tuple[float, float]]) -> None:
+def post_boto3(url: str, posts: list[Post], clocks: Clocks) -> None:
     """Post with boto3, one after the other: threads make it slower."""
     import boto3  # noqa: PLC0415 — each round loads only what it measures
 
@@ -208,16 +159,11 @@ def run_on_uvloop(main: Coroutine[Any, Any, None]) -> None:
     uvloop.run(main)
 
 
-Way = tuple[str, "Callable[[str, list[Post], list[tuple[float, float]]], None]", int]
+Way = tuple[str, "Callable[[str, list[Post], Clocks], None]", int]
 
 WAYS: Final[dict[str, Way]] = {
     # name: what it needs, how it posts, and its share of the posts
     "boto3": ("boto3", post_boto3, 10),
-    "aiobotocore": (
-        "aiobotocore",
-        lambda url, posts, clocks: asyncio.run(post_aiobotocore(url, posts, clocks)),
-        10,
-    ),
     "ours, asyncio": (
         "asyncio",
         lambda url, posts, clocks: asyncio.run(post_ours(url, posts, clocks)),
@@ -233,45 +179,45 @@ WAYS: Final[dict[str, Way]] = {
 
 def run_round(way: str, url: str, count: int) -> None:
     """Post in this process, and print what it took as JSON."""
-    clocks: list[tuple[float, float]] = []
+    clocks: Clocks = []
     _, post, share = WAYS[way]
-    posts = make_posts(max(count // share, CALL_SIZE))
+    posts = [Post(*each) for each in make_posts(max(count // share, CALL_SIZE))]
     post(url, posts, clocks)
-    (cpu_start, wall_start), (cpu_end, wall_end) = clocks
-    print(
-        json.dumps(
-            {
-                "posts_per_cpu_second": len(posts) / (cpu_end - cpu_start),
-                "posts_per_second": len(posts) / (wall_end - wall_start),
-            }
-        )
-    )
+    print_rates(len(posts), clocks)
+
+
+@contextmanager
+def running_sink(*, is_tls: bool) -> Generator[str]:
+    """Run the sink in a process of its own, and return its URL."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "benchmarks.posting", "--sink"]
+        if is_tls:
+            make_contexts(Path(folder))
+            command += ["--certificate", str(Path(folder, "server.pem"))]
+        with subprocess.Popen(
+            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as sink:
+            assert sink.stdout is not None
+            port = int(sink.stdout.readline())
+            yield f"{'https' if is_tls else 'http'}://127.0.0.1:{port}/dev"
+            sink.communicate()  # closes its standard input: it ends
+
+
+def run_way(way: str, url: str, count: int) -> dict[str, float]:
+    """Run one round in a process of its own."""
+    command = [sys.executable, "-W", "ignore", "-m", "benchmarks.posting"]
+    options = ["--round", way, "--url", url, "--posts", str(count)]
+    return json.loads(subprocess.check_output([*command, *options], cwd=ROOT, text=True))
 
 
 def run_rounds(arguments: argparse.Namespace) -> dict[str, list[dict[str, float]]]:
     """Run every installed way `rounds` times against one sink."""
     ways = [way for way, (needs, _, _) in WAYS.items() if importlib.util.find_spec(needs)]
     rounds: dict[str, list[dict[str, float]]] = {way: [] for way in ways}
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-W", "ignore", __file__]
-        sink_command = [*command, "--sink"]
-        if arguments.tls:
-            make_contexts(Path(folder))
-            sink_command += ["--certificate", str(Path(folder, "server.pem"))]
-        with subprocess.Popen(
-            sink_command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        ) as sink:
-            assert sink.stdout is not None
-            scheme = "https" if arguments.tls else "http"
-            url = f"{scheme}://127.0.0.1:{int(sink.stdout.readline())}/dev"
-            for _ in range(arguments.rounds):
-                for way in ways:
-                    output = subprocess.check_output(
-                        [*command, "--round", way, "--url", url, "--posts", str(arguments.posts)],
-                        text=True,
-                    )
-                    rounds[way].append(json.loads(output))
-            sink.communicate()  # closes its standard input: it ends
+    with running_sink(is_tls=arguments.tls) as url:
+        for _ in range(arguments.rounds):
+            for way in ways:
+                rounds[way].append(run_way(way, url, arguments.posts))
     return rounds
 
 

@@ -36,11 +36,13 @@ class Server:
     port: int
     start_seconds: float
     """From its start until it said `ready`."""
+    path: str = "/dev"
+    """Where its WebSockets are: the stage `dev`, which the floor doesn't mind."""
 
     @property
     def url(self) -> str:
-        """Its WebSocket URL: the stage `dev`, which the floor doesn't mind."""
-        return f"ws://127.0.0.1:{self.port}/dev"
+        """Its WebSocket URL."""
+        return f"ws://127.0.0.1:{self.port}{self.path}"
 
 
 def shell_environment(**more: str) -> dict[str, str]:
@@ -51,17 +53,17 @@ def shell_environment(**more: str) -> dict[str, str]:
 @contextmanager
 def running_floor() -> Generator[Server]:
     """Run a bare uvicorn that echoes."""
-    port = _free_port()
-    with _running([sys.executable, "-m", "benchmarks.floor", str(port)], port, {}) as server:
+    port = free_port()
+    with running([sys.executable, "-m", "benchmarks.floor", str(port)], port, {}) as server:
         yield server
 
 
 @contextmanager
 def running_echo(*options: str, **parameters: str) -> Generator[Server]:
     """Run the gateway with handlers that do nothing."""
-    port = _free_port()
-    command = [*_gateway(ECHO_TEMPLATE, port, parameters), *options]
-    with _running(command, port, {}) as server:
+    port = free_port()
+    command = [*gateway_command(ECHO_TEMPLATE, port, parameters), *options]
+    with running(command, port, {}) as server:
         yield server
 
 
@@ -70,7 +72,7 @@ def running_service(
     store: str, *, cache: Path | None = None, **parameters: str
 ) -> Generator[Server]:
     """Run the push service as `make dev` does; `cache` is where translated templates are kept."""
-    port = _free_port()
+    port = free_port()
     parameters = {
         "Stage": "dev",
         "Store": store,
@@ -79,11 +81,13 @@ def running_service(
         **parameters,
     }
     environment = {"XDG_CACHE_HOME": str(cache)} if cache else {}
-    with _running(_gateway(ROOT / "template.yaml", port, parameters), port, environment) as server:
+    command = gateway_command(ROOT / "template.yaml", port, parameters)
+    with running(command, port, environment) as server:
         yield server
 
 
-def _gateway(template: Path, port: int, parameters: Mapping[str, str]) -> list[str]:
+def gateway_command(template: Path, port: int, parameters: Mapping[str, str]) -> list[str]:
+    """Return the command that serves a template without a limit of connects."""
     pairs = [f"{name}={value}" for name, value in parameters.items()]
     return [
         *(sys.executable, "-m", "local_gateway", "--template", str(template)),
@@ -92,15 +96,15 @@ def _gateway(template: Path, port: int, parameters: Mapping[str, str]) -> list[s
     ]
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of loopback that nobody listens on."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         return int(server.getsockname()[1])
 
 
 @contextmanager
-def _running(
-    command: Sequence[str], port: int, environment: Mapping[str, str]
-) -> Generator[Server]:
+def running(command: Sequence[str], port: int, environment: Mapping[str, str]) -> Generator[Server]:
+    """Run a command that says `ready`, with a plain shell's environment and this one."""
     with tempfile.TemporaryFile() as errors:
         started = time.perf_counter()
         process = subprocess.Popen(

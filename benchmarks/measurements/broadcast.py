@@ -17,7 +17,7 @@ def measure(effort: Effort) -> list[Figure]:
     with running_service("redis", StaleAfterSeconds="0") as server:
         broadcast = load.Broadcast(
             url=server.url,
-            http_url=f"http://127.0.0.1:{server.port}",
+            publishing=load.to_all(server.port),
             clients=clients,
             rounds=2 if effort.is_quick else 5,
         )

@@ -17,9 +17,7 @@ def measure(effort: Effort) -> list[Figure]:
         rounds = Rounds()
         with running_service(store, StaleAfterSeconds="0") as server:
             push = load.Push(
-                url=server.url,
-                http_url=f"http://127.0.0.1:{server.port}",
-                seconds=effort.seconds,
+                url=server.url, publishing=load.to_one(server.port), seconds=effort.seconds
             )
             for _ in range(effort.rounds):
                 for key, value in effort.quiet.take(lambda p=push: load.run(p)).items():
