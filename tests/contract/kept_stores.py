@@ -123,6 +123,17 @@ def a_message(
 
 
 def a_receipt(
-    state: ReceiptState, client_id: str = "alice", message_id: str = "m1", *, at_ms: int = T0
+    state: ReceiptState,
+    client_id: str = "alice",
+    message_id: str = "m1",
+    *,
+    at_ms: int = T0,
+    sent_at_ms: int | None = None,
 ) -> Receipt:
-    return Receipt(message_id=message_id, client_id=client_id, state=state, at_ms=at_ms)
+    return Receipt(
+        message_id=message_id,
+        client_id=client_id,
+        state=state,
+        at_ms=at_ms,
+        sent_at_ms=sent_at_ms,
+    )

@@ -16,11 +16,13 @@ from cloudpush.model import (
     ReceiptState,
     shard_of,
 )
-from cloudpush.ports import DueMessage, MessageRecord
+from cloudpush.ports import DueMessage, MessageRecord, Recorded
 from tests.contract.connection_stores import T0
 from tests.contract.kept_stores import HOUR_MS, a_message, a_receipt
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cloudpush.ports import MessageStore
     from tests.contract.kept_stores import Kept
 
@@ -40,6 +42,14 @@ def record_of(messages: MessageStore, message_id: str = "m1", *, now_ms: int = T
 
 def due_in(messages: MessageStore, message_id: str = "m1", *, before_ms: int) -> list[DueMessage]:
     return list(messages.read_due(shard_of(message_id), due_before_ms=before_ms).due)
+
+
+def news_of(recorded: Sequence[Recorded | None]) -> list[bool | None]:
+    return [each and each.is_news for each in recorded]
+
+
+def states_of(recorded: Sequence[Recorded | None]) -> list[ReceiptState | None]:
+    return [each and each.receipt.state for each in recorded]
 
 
 # ── records ──────────────────────────────────────────────────────────────────────────────────────
@@ -208,9 +218,12 @@ def test_without_receipts_it_is_done_with_its_parts(messages: MessageStore) -> N
 def test_receipts_are_news_once(messages: MessageStore) -> None:
     messages.create(a_message(), look_at_ms=T0, now_ms=T0)
 
-    news = messages.record([a_receipt(each) for each in (QUEUED, QUEUED, SENT, QUEUED)], now_ms=T0)
+    recorded = messages.record(
+        [a_receipt(each) for each in (QUEUED, QUEUED, SENT, QUEUED)], now_ms=T0
+    )
 
-    assert [each is not None for each in news] == [True, False, True, False]
+    assert news_of(recorded) == [True, False, True, False]
+    assert states_of(recorded) == [QUEUED, QUEUED, SENT, SENT]
     assert record_of(messages).counts == Counts(accepted=1, tracked=1, queued=1, sent=1)
 
 
@@ -223,13 +236,13 @@ def test_news_says_when_it_was_first_sent(messages: MessageStore) -> None:
         a_receipt(DELIVERED, at_ms=T0 + 7),
     ]
 
-    news = messages.record(receipts, now_ms=T0)
+    recorded = messages.record(receipts, now_ms=T0)
 
-    assert [each and (each.state, each.at_ms, each.sent_at_ms) for each in news] == [
-        (QUEUED, T0, None),
-        (SENT, T0 + 2, T0 + 2),
-        None,
-        (DELIVERED, T0 + 7, T0 + 2),
+    assert [each and (each.is_news, each.receipt) for each in recorded] == [
+        (True, a_receipt(QUEUED)),
+        (True, a_receipt(SENT, at_ms=T0 + 2, sent_at_ms=T0 + 2)),
+        (False, a_receipt(SENT, at_ms=T0 + 2, sent_at_ms=T0 + 2)),
+        (True, a_receipt(DELIVERED, at_ms=T0 + 7, sent_at_ms=T0 + 2)),
     ]
 
 
@@ -241,11 +254,13 @@ def test_the_first_terminal_receipt_stays(
 ) -> None:
     messages.create(a_message(), look_at_ms=T0, now_ms=T0)
 
-    news = messages.record([a_receipt(first), a_receipt(then, at_ms=T0 + 1)], now_ms=T0)
+    recorded = messages.record([a_receipt(first), a_receipt(then, at_ms=T0 + 1)], now_ms=T0)
 
     [receipt] = messages.read_receipts("m1", now_ms=T0).receipts
-    assert news[0] is not None
-    assert news[1] is None
+    assert recorded == [
+        Recorded(receipt=receipt, is_news=True),
+        Recorded(receipt=receipt, is_news=False),
+    ]
     assert (receipt.state, receipt.at_ms) == (first, T0)
     assert record_of(messages).counts.settled == 1
 
@@ -310,9 +325,9 @@ def test_receipts_of_several_messages_are_recorded_together(messages: MessageSto
 
     receipts = [a_receipt(DELIVERED, message_id=name) for name in ("m2", "unknown", "m1", "m2")]
 
-    news = messages.record(receipts, now_ms=T0)
+    recorded = messages.record(receipts, now_ms=T0)
 
-    assert [each is not None for each in news] == [True, False, True, False]
+    assert news_of(recorded) == [True, None, True, False]
     assert [record_of(messages, name).counts.delivered for name in ("m1", "m2")] == [1, 1]
 
 

@@ -367,7 +367,7 @@ async def _post(
     report, is_sent = await _post_frames(claim.outgoing, inbox.epoch, connections, mailroom, clock)
     now_ms = clock()
     if is_sent:
-        news = mailroom.messages.record(
+        recorded = mailroom.messages.record(
             [
                 Receipt(
                     message_id=each.entry.publication.message_id,
@@ -380,8 +380,9 @@ async def _post(
             ],
             now_ms=now_ms,
         )
-        mailroom.tally.count("FirstSends", sum(each is not None for each in news))
-        mailroom.tally.count("Resends", news.count(None))
+        first_sends = sum(each is not None and each.is_news for each in recorded)
+        mailroom.tally.count("FirstSends", first_sends)
+        mailroom.tally.count("Resends", len(recorded) - first_sends)
     if len(report.gone) == len(connections):
         # False if a connection came meanwhile: then go on, for it.
         is_parked = mailroom.inboxes.park(
@@ -455,11 +456,10 @@ def _end(
     recorded = mailroom.messages.record(
         [receipt(copy) for copy in found.copies if copy.is_tracked], now_ms=now_ms
     )
-    for each in recorded:
-        if each is not None:
-            mailroom.tally.count(state.name.capitalize())
-        if each is not None and state is ReceiptState.DELIVERED and each.sent_at_ms is not None:
-            mailroom.tally.measure("DeliveryLatency", max(0, each.at_ms - each.sent_at_ms))
+    for kept in [each.receipt for each in recorded if each is not None and each.is_news]:
+        mailroom.tally.count(state.name.capitalize())
+        if state is ReceiptState.DELIVERED and kept.sent_at_ms is not None:
+            mailroom.tally.measure("DeliveryLatency", max(0, kept.at_ms - kept.sent_at_ms))
     return mailroom.inboxes.settle(
         client_id,
         epoch=found.epoch,

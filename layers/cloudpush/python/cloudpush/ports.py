@@ -421,6 +421,15 @@ class MessageRecord(msgspec.Struct, frozen=True, kw_only=True):
         return self.stage
 
 
+class Recorded(msgspec.Struct, frozen=True, kw_only=True):
+    """What `MessageStore.record` made of one receipt."""
+
+    receipt: Receipt
+    """As it is kept now: the recorded one, or the one that was there and stays."""
+    is_news: bool
+    """Whether it is the recorded one."""
+
+
 class ReceiptPage(msgspec.Struct, frozen=True, kw_only=True):
     """One bounded read of a message's receipts."""
 
@@ -499,8 +508,8 @@ class MessageStore(Protocol):
         """
         ...
 
-    def record(self, receipts: Sequence[Receipt], *, now_ms: int) -> Sequence[Receipt | None]:
-        """Record receipts, of any messages; return each as it is kept, or None if it was no news.
+    def record(self, receipts: Sequence[Receipt], *, now_ms: int) -> Sequence[Recorded | None]:
+        """Record receipts, of any messages; None where there is no record of the message.
 
         Monotone and idempotent by message, client and state: what the delivery came to before
         stays. A receipt that is news adds one to the counts of its state, and of each state that

@@ -41,7 +41,7 @@ from cloudpush.model import (
     ReceiptState,
     shard_of,
 )
-from cloudpush.ports import DueMessage, DuePage, MessageRecord, ReceiptPage
+from cloudpush.ports import DueMessage, DuePage, MessageRecord, ReceiptPage, Recorded
 from cloudpush.stores import dynamodb_items as items
 from cloudpush.stores import receipt_rules as rules
 from cloudpush.stores.dynamodb_errors import Conflict
@@ -218,16 +218,16 @@ class DynamoDbMessageStore:
 
         return self._change(message_id, finish, now_ms)
 
-    def record(self, receipts: Sequence[Receipt], *, now_ms: int) -> Sequence[Receipt | None]:
+    def record(self, receipts: Sequence[Receipt], *, now_ms: int) -> Sequence[Recorded | None]:
         """See `ports.MessageStore.record`."""
-        news: list[Receipt | None] = []
+        recorded: list[Recorded | None] = []
         for group in _in_groups(receipts):
-            news += self._table.until_won(
+            recorded += self._table.until_won(
                 group[0].client_id, lambda group=group: self._record(group, now_ms)
             )
-        return news
+        return recorded
 
-    def _record(self, receipts: Sequence[Receipt], now_ms: int) -> list[Receipt | None]:
+    def _record(self, receipts: Sequence[Receipt], now_ms: int) -> list[Recorded | None]:
         """Record receipts, no two of them of one delivery, in one transaction."""
         keys = {
             (key["pk"]["S"], key["sk"]["S"]): key
@@ -242,7 +242,7 @@ class DynamoDbMessageStore:
             (item["pk"]["S"], item["sk"]["S"]): item
             for item in self._table.get_many(list(keys.values()))
         }
-        news: list[Receipt | None] = []
+        recorded: list[Recorded | None] = []
         writes: list[TransactWriteItemTypeDef] = []
         changes: dict[tuple[str, str], _Counts] = {}
         for receipt in receipts:
@@ -250,14 +250,13 @@ class DynamoDbMessageStore:
             head = found.get((pk, "head"))
             item = found.get((pk, _receipt_name(receipt.client_id)))
             known = None if item is None else _receipt_in(item)
-            is_news = (
-                head is not None
-                and int(head["ends_at_ms"]["N"]) > now_ms
-                and receipt.state.may_follow(known.state if known else None)
-            )
-            news.append(rules.merged(known, receipt) if is_news else None)
-            if head is None or not is_news:
+            if head is None or int(head["ends_at_ms"]["N"]) <= now_ms:
+                recorded.append(None)
                 continue
+            if known is not None and not receipt.state.may_follow(known.state):
+                recorded.append(Recorded(receipt=known, is_news=False))
+                continue
+            recorded.append(Recorded(receipt=rules.merged(known, receipt), is_news=True))
             writes.append(self._receipt_part(known, receipt, int(head["ends_at_ms"]["N"])))
             counts_at = (pk, _counts_name(receipt.client_id))
             if counts_at not in changes:
@@ -268,7 +267,7 @@ class DynamoDbMessageStore:
         ]
         if writes:
             self._table.write_together(writes)
-        return news
+        return recorded
 
     def _receipt_part(
         self, known: Receipt | None, receipt: Receipt, ends_at_ms: int

@@ -21,6 +21,7 @@ from cloudpush.ports import (
     MessageRecord,
     Minute,
     ReceiptPage,
+    Recorded,
     Repeat,
 )
 from cloudpush.stores import receipt_rules as rules
@@ -111,18 +112,18 @@ class MemoryMessageStore:
                     record.look_at_ms = now_ms
             return self._read(message_id, now_ms)
 
-    def record(self, receipts: Sequence[Receipt], *, now_ms: int) -> Sequence[Receipt | None]:
+    def record(self, receipts: Sequence[Receipt], *, now_ms: int) -> Sequence[Recorded | None]:
         """See `ports.MessageStore.record`."""
         with self._lock:
             return [self._record(receipt, now_ms) for receipt in receipts]
 
-    def _record(self, receipt: Receipt, now_ms: int) -> Receipt | None:
+    def _record(self, receipt: Receipt, now_ms: int) -> Recorded | None:
         record = self._find(receipt.message_id, now_ms)
         if record is None:
             return None
         known = record.receipts.get(receipt.client_id)
-        if not receipt.state.may_follow(known.state if known else None):
-            return None
+        if known is not None and not receipt.state.may_follow(known.state):
+            return Recorded(receipt=known, is_news=False)
         merged = record.receipts[receipt.client_id] = rules.merged(known, receipt)
         passed = rules.passed(known.state if known else None, receipt.state)
         record.added.update(passed)
@@ -132,7 +133,7 @@ class MemoryMessageStore:
             first = record.first_at_ms.get(name, receipt.at_ms)
             record.first_at_ms[name] = min(first, receipt.at_ms)
             record.last_at_ms[name] = max(record.last_at_ms.get(name, 0), receipt.at_ms)
-        return merged
+        return Recorded(receipt=merged, is_news=True)
 
     def read_receipts(
         self,

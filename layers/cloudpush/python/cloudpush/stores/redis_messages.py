@@ -25,7 +25,7 @@ from cloudpush.model import (
     ReceiptState,
     shard_of,
 )
-from cloudpush.ports import DueMessage, DuePage, MessageRecord, ReceiptPage
+from cloudpush.ports import DueMessage, DuePage, MessageRecord, ReceiptPage, Recorded
 from cloudpush.stores import receipt_rules as rules
 from cloudpush.stores.redis_client import run_many, translated_errors
 
@@ -141,7 +141,7 @@ class RedisMessageStore:
         values = cast("list[str]", answer)
         return _record_in(dict(zip(values[::2], values[1::2], strict=True)), now_ms)
 
-    def record(self, receipts: Sequence[Receipt], *, now_ms: int) -> Sequence[Receipt | None]:
+    def record(self, receipts: Sequence[Receipt], *, now_ms: int) -> Sequence[Recorded | None]:
         """See `ports.MessageStore.record`."""
         calls = [
             (
@@ -159,10 +159,8 @@ class RedisMessageStore:
         ]
         answers: list[str | None] = run_many(self._client, self._record, calls)
         return [
-            None
-            if sent_at_ms is None
-            else msgspec.structs.replace(receipt, sent_at_ms=int(sent_at_ms) or None)
-            for receipt, sent_at_ms in zip(receipts, answers, strict=True)
+            None if answer is None else _recorded_in(receipt.message_id, receipt.client_id, answer)
+            for receipt, answer in zip(receipts, answers, strict=True)
         ]
 
     def read_receipts(
@@ -267,6 +265,11 @@ def _record_in(found: Mapping[str, str], now_ms: int) -> MessageRecord | None:
         first_at_ms=numbers("first:"),
         last_at_ms=numbers("last:"),
     )
+
+
+def _recorded_in(message_id: str, client_id: str, text: str) -> Recorded:
+    is_news, _, kept = text.partition(" ")
+    return Recorded(receipt=_receipt_in(message_id, client_id, kept), is_news=is_news == "1")
 
 
 def _receipt_in(message_id: str, client_id: str, text: str) -> Receipt:

@@ -5,7 +5,8 @@
 --   ARGV[4]  state, a `ReceiptState`
 --   ARGV[5]  when it came into that state, ms
 --   ARGV[6]  when it was sent, ms; 0 if not known
---   returns when it was sent, "0" if not known, if it is news; else nothing
+--   returns "1 " if it is news, else "0 ", and the receipt as it is kept; nothing if there is no
+--   record
 
 local QUEUED, SENT, DELIVERED, EXPIRED, REJECTED, MISSING = 1, 2, 3, 4, 5, 6
 local NAMES = {'queued', 'sent', 'delivered', 'expired', 'rejected', 'missing'}
@@ -28,7 +29,7 @@ if known then
   local known_state, _, known_sent_at_ms = string.match(known, '^(%d+) (%d+) (%d+)$')
   before = tonumber(known_state)
   if before >= DELIVERED or state <= before then
-    return false
+    return '0 ' .. known
   end
   if known_sent_at_ms ~= '0' then
     sent_at_ms = known_sent_at_ms
@@ -40,7 +41,8 @@ end
 if sent_at_ms == '0' and state == SENT then
   sent_at_ms = at_ms
 end
-redis.call('HSET', receipts, client_id, table.concat({ARGV[4], at_ms, sent_at_ms}, ' '))
+local kept = table.concat({ARGV[4], at_ms, sent_at_ms}, ' ')
+redis.call('HSET', receipts, client_id, kept)
 
 local passed = {}
 for _, each in ipairs(PATHS[before] or {}) do
@@ -65,4 +67,4 @@ if not known then
   redis.call('PEXPIREAT', receipts, ends_at_ms)
   redis.call('PEXPIREAT', recipients, ends_at_ms)
 end
-return sent_at_ms
+return '1 ' .. kept
