@@ -6,6 +6,8 @@ PORT ?= 3000
 STORE ?= redis
 REDIS_URL ?= embedded:valkey
 STATE_DIR ?=
+RECEIPT_URL ?=
+RECEIPT_SECRET ?= cloudpush-development-secret
 TARGET ?= local
 STACK ?= cloudpush-conformance
 ARGS ?=
@@ -39,6 +41,8 @@ help: ## List the verbs and variables
 		'PORT=3000' 'where make dev listens' \
 		'STORE=redis' 'or dynamodb: the store of make dev' \
 		'REDIS_URL=' 'a Redis of yours instead of the embedded Valkey' \
+		'RECEIPT_URL=' 'whom make dev tells receipts, such as http://127.0.0.1:9000/' \
+		'RECEIPT_SECRET=' 'what they are signed with; cloudpush-development-secret if none is given' \
 		'STATE_DIR=' 'a folder in which make dev keeps its state; without one it starts empty' \
 		'TARGET=local' 'or aws: what make conformance tests' \
 		'STACK=' 'the stack of make conformance-deploy, cloudpush-conformance if none is given' \
@@ -50,6 +54,8 @@ dev: $(RUN) ## Run the service here: template.yaml on the local gateway
 	@exec $(BIN)/local-gateway --template template.yaml --port $(PORT) \
 		--parameter-overrides Stage=dev TestPage=true WebSocketUrl=ws://127.0.0.1:$(PORT)/dev \
 			Store=$(STORE) $(if $(filter redis,$(STORE)),RedisUrl='$(REDIS_URL)') \
+			$(if $(RECEIPT_URL),ReceiptUrl='$(RECEIPT_URL)' ReceiptNetwork=private \
+				ReceiptSecret='plain:$(RECEIPT_SECRET)') \
 		$(if $(STATE_DIR),--state-dir '$(STATE_DIR)') $(ARGS)
 
 .PHONY: test

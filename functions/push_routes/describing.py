@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from fastapi.openapi.utils import get_openapi
 
+from cloudpush.notifying import ReceiptsTold
 from push_routes import bodies
 from push_routes.answers import MAX_PAGE, PAGE
 
@@ -29,6 +30,7 @@ _SHAPES: list[type[msgspec.Struct]] = [
     bodies.EntriesReply,
     bodies.PresenceReply,
     bodies.StatisticsReply,
+    ReceiptsTold,
 ]
 _ERRORS: Final = {
     400: "the request is wrong",
@@ -130,11 +132,43 @@ CURSOR: Final = parameter(
 )
 
 
+def _receipts() -> dict[str, Any]:
+    """Describe what is posted to the URL of the deployment's receiver."""
+    text = {"type": "string"}
+    return {
+        "post": {
+            "summary": "How deliveries ended, at least once each; drop what has a known `id`.",
+            "parameters": [
+                parameter(name, "header", schema, description, is_required=True)
+                for name, schema, description in (
+                    ("webhook-id", text, "The same for the same body."),
+                    ("webhook-timestamp", text, "Seconds since the epoch: refuse what is old."),
+                    (
+                        "webhook-signature",
+                        text,
+                        "`v1,` and the base64 of HMAC-SHA256 over `ID.TIMESTAMP.BODY`.",
+                    ),
+                    ("webhook-key-id", text, "Which version of the secret signed it."),
+                )
+            ],
+            "requestBody": {
+                "required": True,
+                "content": {"application/json": {"schema": reference(ReceiptsTold)}},
+            },
+            "responses": {
+                "2XX": {"description": "taken"},
+                "default": {"description": "not taken; it is sent again, some five hours long"},
+            },
+        }
+    }
+
+
 def describe(app: FastAPI) -> dict[str, Any]:
     """Return the OpenAPI document of the application."""
     document = get_openapi(
         title=app.title, version=app.version, summary=app.summary, routes=app.routes
     )
+    document["webhooks"] = {"receipts": _receipts()}
     components = msgspec.json.schema_components(_SHAPES, ref_template=_REFERENCE)[1]
     document["components"] = {"schemas": components}
     return document

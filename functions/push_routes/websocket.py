@@ -12,6 +12,7 @@ from fastapi import APIRouter
 from fastapi.responses import Response  # noqa: TC002 — FastAPI reads it
 
 from cloudpush import wiring
+from cloudpush.notifying import ReceiptsTold
 from cloudpush.protocol import Envelope, Inbound, MsgType
 from cloudpush.settings import required
 from push_routes import answers
@@ -47,7 +48,7 @@ def describe(websocket_url: str) -> dict[str, Any]:
     """Return the AsyncAPI document of the WebSocket API at this URL."""
     protocol, _, rest = websocket_url.partition("://")
     host, _, path = rest.partition("/")
-    messages = {
+    envelopes = {
         _name(who, each): _message(each, summary, shape)
         for who, shape, found in (
             ("Client", "Inbound", _FROM_CLIENT),
@@ -55,8 +56,13 @@ def describe(websocket_url: str) -> dict[str, Any]:
         )
         for each, summary in found.items()
     }
+    receipts = {
+        "name": "receipts",
+        "summary": "How deliveries ended, each at least once.",
+        "payload": {"$ref": "#/components/schemas/ReceiptsTold"},
+    }
     shapes = msgspec.json.schema_components(
-        [Inbound, Envelope], ref_template="#/components/schemas/{name}"
+        [Inbound, Envelope, ReceiptsTold], ref_template="#/components/schemas/{name}"
     )[1]
     return {
         "asyncapi": "3.0.0",
@@ -68,15 +74,26 @@ def describe(websocket_url: str) -> dict[str, Any]:
         "channels": {
             "connection": {
                 "address": "/",
-                "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in messages},
+                "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in envelopes},
                 "bindings": {"ws": {"query": _query()}},
-            }
+            },
+            "receipts": {
+                "address": None,  # the deployment's own
+                "description": "Signed POSTs to the sender's receiver; /openapi.json has more.",
+                "messages": {"ServiceReceipts": {"$ref": "#/components/messages/ServiceReceipts"}},
+            },
         },
         "operations": {
             "fromClient": _operation("receive", "Client", list(_FROM_CLIENT)),
             "toClient": _operation("send", "Service", list(_TO_CLIENT)),
+            "toSender": {
+                "action": "send",
+                "channel": {"$ref": "#/channels/receipts"},
+                "messages": [{"$ref": "#/channels/receipts/messages/ServiceReceipts"}],
+                "bindings": {"http": {"method": "POST"}},
+            },
         },
-        "components": {"messages": messages, "schemas": shapes},
+        "components": {"messages": {**envelopes, "ServiceReceipts": receipts}, "schemas": shapes},
     }
 
 

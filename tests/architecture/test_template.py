@@ -167,14 +167,14 @@ def test_a_queue_hides_a_record_six_times_as_long_as_its_function_may_run(
         for mapping in application.queue_mappings
     }
 
-    assert set(times) == {"DeliverQueue", "FanOutQueue"}
+    assert set(times) == {"DeliverQueue", "FanOutQueue", "NotifyQueue"}
     assert all(hidden >= 6 * timeout for hidden, timeout in times.values())
 
 
 def test_every_queue_with_a_function_has_a_dead_letter_queue_and_partial_failures(
     application: Application,
 ) -> None:
-    dead_letters = application.queues["DeadLetterQueue"].arn
+    arns = {name: queue.arn for name, queue in application.queues.items()}
 
     targets = {
         mapping.queue: json.loads(application.queues[mapping.queue].attributes["RedrivePolicy"])[
@@ -183,7 +183,11 @@ def test_every_queue_with_a_function_has_a_dead_letter_queue_and_partial_failure
         for mapping in application.queue_mappings
     }
 
-    assert targets == {"DeliverQueue": dead_letters, "FanOutQueue": dead_letters}
+    assert targets == {
+        "DeliverQueue": arns["DeadLetterQueue"],
+        "FanOutQueue": arns["DeadLetterQueue"],
+        "NotifyQueue": arns["ReceiptDeadLetterQueue"],
+    }
     assert all(mapping.reports_batch_item_failures for mapping in application.queue_mappings)
 
 
@@ -267,7 +271,7 @@ def test_aws_attaches_no_policy_of_its_own(cloudformation: dict[str, Any]) -> No
         if resource["Type"] == "AWS::IAM::Role"
     ]
 
-    assert attached == [[{"Ref": "FunctionPolicy"}]] * 7
+    assert attached == [[{"Ref": "FunctionPolicy"}]] * 8
 
 
 def test_only_those_that_close_connections_may_delete_them(

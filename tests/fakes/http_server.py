@@ -60,6 +60,8 @@ class ScriptedServer:
         """Where it listens; 0 becomes a free one."""
         self.replies: defaultdict[str, deque[Reply]] = defaultdict(deque)
         self.requests: list[Request] = []
+        self.came = asyncio.Event()
+        """Set with each request; whoever waits clears it."""
         self.opened = 0
         """How many lines were ever opened."""
         self.most_pending = 0
@@ -148,6 +150,7 @@ class ScriptedServer:
             body = await reader.readexactly(int(headers["content-length"]))
             request = request._replace(body=body)
         self.requests.append(request)
+        self.came.set()
         self._pending += 1
         self.most_pending = max(self.most_pending, self._pending)
         if self._pending == self.expected_pending:

@@ -25,6 +25,7 @@ from cloudpush.stores.memory_messages import (
 )
 from tests.fakes.jobs import RecordingJobQueue
 from tests.fakes.management import RecordingManagementApi
+from tests.fakes.receivers import RecordingNoticeQueue, RecordingReceiver
 from tests.fakes.stores import FaultyConnectionStore
 
 if TYPE_CHECKING:
@@ -90,11 +91,14 @@ class Stage:
         outcomes: Mapping[str, Sequence[Outcome]] | None = None,
         *,
         deletions: Mapping[str, Sequence[Outcome]] | None = None,
+        tells_receipts: bool = False,
     ) -> None:
         self.clock = ManualClock()
         self.store = FaultyConnectionStore()
         self.jobs = RecordingJobQueue()
         self.fan_outs = RecordingJobQueue()
+        self.notices = RecordingNoticeQueue()
+        self.receiver = RecordingReceiver()
         self.gateway = RecordingManagementApi(outcomes, deletions=deletions)
         self.outlet = Outlet(store=self.store, jobs=self.jobs, gateway=self.gateway)
         self.inboxes = MemoryInboxStore()
@@ -110,6 +114,7 @@ class Stage:
             fan_outs=self.progress,
             expansions=self.fan_outs,
             new_id=names.__next__,
+            notices=self.notices if tells_receipts else None,
         )
         self.pauses: list[float] = []
 

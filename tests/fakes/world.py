@@ -9,29 +9,32 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+from collections import defaultdict
 from dataclasses import dataclass, field
 from random import Random  # noqa: TID251 — seeded by the test
 from typing import TYPE_CHECKING, Any, cast
 
-from cloudpush import accepting, admission, expanding, inbox, messaging, sweeping
+from cloudpush import accepting, admission, expanding, inbox, messaging, notifying, sweeping
 from cloudpush.delivery import Outlet
-from cloudpush.errors import CloudpushError
+from cloudpush.errors import CloudpushError, ReceiverUnavailable
 from cloudpush.inbox import Mailroom
 from cloudpush.model import (
     DEFAULT_TTL_MS,
     Expansion,
+    Notice,
     Policy,
     Position,
     Publication,
     Receipt,
     Trigger,
 )
-from cloudpush.ports import Outcome, Post
+from cloudpush.ports import Outcome, Post, Received
 from cloudpush.queues.memory import MemoryJobQueue
 from cloudpush.stores.memory import MemoryConnectionStore
 from cloudpush.stores.memory_fan_outs import MemoryFanOutStore
 from cloudpush.stores.memory_inbox import MemoryInboxStore
 from cloudpush.stores.memory_messages import MemoryMessageStore
+from tests.fakes.receivers import RecordingNoticeQueue
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -137,6 +140,27 @@ class Network:
         return Outcome.SENT
 
 
+class FlakyReceiver:
+    """A `Receiver` that sometimes fails, before it has taken a body or after."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.fails_at = 0.0
+        self.told: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+        """The states that were told, by message and client: one and the same, if any."""
+
+    async def tell(self, body: bytes, *, now_ms: int) -> None:
+        del now_ms
+        self._may_fail()
+        for each in json.loads(body)["receipts"]:
+            self.told[each["messageId"], each["clientId"]].add(each["state"])
+        self._may_fail()
+
+    def _may_fail(self) -> None:
+        if self._world.chance.random() < self.fails_at:
+            raise ReceiverUnavailable("told to fail")
+
+
 class Mortal:
     """A port whose caller dies at some of its calls: before it is made, or after."""
 
@@ -179,8 +203,9 @@ class World:
         self.fan_outs = fan_outs or MemoryFanOutStore()
         self.queues = [
             MemoryJobQueue(now_ms=self.clock, duplicates=True, reorders=True, seed=seed + number)
-            for number in range(2)
+            for number in range(3)
         ]
+        self.receiver = FlakyReceiver(self)
         self.network = Network(self.chance)
         self._numbers = itertools.count(1)
         self.mailroom = Mailroom(
@@ -194,6 +219,7 @@ class World:
             fan_outs=self._mortal(self.fan_outs),
             expansions=self._mortal(self.queues[1]),
             new_id=lambda: f"id-{next(self._numbers)}",
+            notices=self._mortal(self.queues[2]),
         )
         self.clients: dict[str, Client] = {}
         self.accepted: dict[str, Message] = {}
@@ -301,7 +327,20 @@ class World:
                 clock=self.clock,
                 remaining_ms=lambda: self.chance.choice([0, REMAINING_MS]),
             )
+        if isinstance(job, Notice):
+            return await self._notify(job)
         return await inbox.perform(job, mailroom=self.mailroom, clock=self.clock, pause=self._pause)
+
+    async def _notify(self, job: Notice) -> None:
+        received = Received(job=job, record_id="r", receipt_handle="h", receive_count=1)
+        failed = await notifying.notify(
+            [received],
+            receiver=self._mortal(self.receiver),
+            queue=RecordingNoticeQueue(),
+            clock=self.clock,
+        )
+        if failed:
+            raise ReceiverUnavailable("told to fail")
 
     async def _pause(self, seconds: float) -> None:
         self.now_ms += round(seconds * 1000)
@@ -321,6 +360,7 @@ class World:
         """
         self.dies_at = 0.0
         self.network.faults = {}
+        self.receiver.fails_at = 0.0
         for client in list(self.clients.values()):
             if client.open_sockets and self.chance.random() < 0.5:
                 continue
@@ -376,6 +416,9 @@ class World:
         counts = record.counts
         assert counts.accepted == counts.settled + len(waiting), f"{message_id}: {counts}"
         for client_id, receipt in receipts.items():
+            if receipt.state.is_terminal:
+                told = self.receiver.told[message_id, client_id]
+                assert told == {receipt.state.name.lower()}, f"{message_id} to {client_id}: {told}"
             seen = [each for _, _, each in self.client(client_id).taken]
             if receipt.state.name == "DELIVERED":
                 assert message_id in seen, f"{client_id} never saw {message_id}"

@@ -33,6 +33,8 @@ class Environment(Stage):
         wired.store = self.store
         wired.deliver_queue = self.jobs
         wired.fan_out_queue = self.fan_outs
+        wired.notify_queue = self.notices
+        wired.receiver = self.receiver
         wired.gateway = self.gateway
         wired.inboxes = self.inboxes
         wired.messages = self.messages

@@ -24,6 +24,9 @@ LAMBDA = {
     "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
     "DELIVER_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/deliver",
     "FAN_OUT_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/fan-out",
+    "NOTIFY_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/notify",
+    "RECEIPT_SECRET": "arn:aws:ssm:us-east-1:123456789012:parameter/receipts",
+    "RECEIPT_URL": "https://receiver.invalid/",
     "MANAGEMENT_URL": "https://api.execute-api.us-east-1.amazonaws.com/dev",
     "STORE": "redis",
     "REDIS_URL": "redis://127.0.0.1:1/0",
@@ -69,7 +72,7 @@ def modules_of(program: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "function", ["connect", "disconnect", "message", "deliver", "fan_out", "sweep"]
+    "function", ["connect", "disconnect", "message", "deliver", "fan_out", "notify", "sweep"]
 )
 def test_a_function_loads_nothing_heavy_and_not_much_else(function: str) -> None:
     modules = modules_of(f"import {function}")
@@ -115,6 +118,7 @@ MAILROOM = [
     "inboxes",
     "mailroom",
     "messages",
+    "notify_queue",
     "outlet",
     "store",
 ]
@@ -128,6 +132,7 @@ MAILROOM = [
         ("message", MAILROOM),
         ("deliver", MAILROOM),
         ("fan_out", MAILROOM),
+        ("notify", ["notify_queue", "receiver"]),
         ("sweep", MAILROOM),
         ("push_api", sorted([*MAILROOM, "repeats"])),
     ],

@@ -78,6 +78,10 @@ class Deliveries(RuleBasedStateMachine):
     def let_posts_fail(self, lost: float, gone: float, throttled: float) -> None:
         self.world.network.faults = {"lost": lost, "gone": gone, "throttled": throttled}
 
+    @rule(rate=RATES)
+    def let_the_receiver_fail(self, rate: float) -> None:
+        self.world.receiver.fails_at = rate
+
     def teardown(self) -> None:
         if hasattr(self, "world"):
             self.world.settle_down()

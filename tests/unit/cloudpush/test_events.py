@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from cloudpush import events
-from cloudpush.events import Farewell, Frame, Handshake, Record
+from cloudpush.events import Farewell, Frame, Handshake
 from tests.fakes.lambda_events import (
     CONNECTED_AT_MS,
     CONNECTION_ID,
@@ -78,7 +78,9 @@ def test_an_event_without_what_we_use_is_an_error() -> None:
 def test_the_records_of_a_batch() -> None:
     records = events.read_records(sqs_event("hello", ""))
 
-    assert records == [Record(message_id="0", body="hello"), Record(message_id="1", body="")]
+    assert [(each.message_id, each.body) for each in records] == [("0", "hello"), ("1", "")]
+    assert [each.attributes.receive_count for each in records] == ["1", "1"]
+    assert all(each.receipt_handle.startswith("AQEB") for each in records)
 
 
 def test_the_request_id_of_an_http_request() -> None:

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 import pytest
 
 from cloudpush import accepting, expanding, inbox, sweeping
-from cloudpush.errors import InvalidMessage, PayloadTooLarge
+from cloudpush.errors import InvalidMessage, PayloadTooLarge, QueueUnavailable
 from cloudpush.model import (
     Drain,
     Expansion,
@@ -23,7 +23,7 @@ from tests.fakes.push_service import Stage, a_publication
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cloudpush.model import Message
+    from cloudpush.model import Message, Notice
     from cloudpush.ports import MessageRecord
 
 MESSAGE_ID = a_publication().message_id
@@ -84,6 +84,55 @@ async def test_an_acknowledgement_ends_it() -> None:
     assert len(stage.gateway.posts) == 1
     assert record_of(stage).state is MessageState.DONE
     assert record_of(stage).counts.delivered == 1
+
+
+def told(stage: Stage) -> list[tuple[str, str]]:
+    return [
+        (receipt.client_id, receipt.state.name)
+        for job in stage.notices.jobs
+        for receipt in cast("Notice", job).receipts
+    ]
+
+
+async def test_ends_are_told_and_what_comes_before_is_not() -> None:
+    stage = Stage(tells_receipts=True)
+    stage.connect("alice")
+    await push(stage, "alice", "bob", "no such id", ttl_ms=5000)
+    before = told(stage)
+
+    acknowledge(stage, 1)
+    stage.clock.advance(ms=5000)
+    await drain(stage, "bob")
+
+    assert before == [("no such id", "MISSING")]
+    assert told(stage)[1:] == [("alice", "DELIVERED"), ("bob", "EXPIRED")]
+
+
+async def test_without_receipts_nobody_is_told() -> None:
+    stage = Stage(tells_receipts=True)
+    stage.connect("alice")
+
+    await push(stage, "alice", "no such id", receipts=Receipts.NONE)
+    acknowledge(stage, 1)
+
+    assert told(stage) == []
+
+
+async def test_an_end_that_could_not_be_told_is_met_again() -> None:
+    stage = Stage(tells_receipts=True)
+    stage.connect("alice")
+    await push(stage, "alice", ttl_ms=5000)
+    stage.notices.is_down = True
+    with pytest.raises(QueueUnavailable):
+        acknowledge(stage, 1)
+    stage.notices.is_down = False
+
+    stage.clock.advance(ms=5000)
+    await drain(stage, "alice")
+
+    assert state_of(stage) is ReceiptState.DELIVERED
+    assert told(stage) == [("alice", "DELIVERED")]
+    assert stage.inboxes.read_entries("alice", now_ms=stage.clock()) == []
 
 
 async def test_who_is_away_is_offline_and_not_missing() -> None:

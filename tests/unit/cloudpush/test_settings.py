@@ -5,7 +5,7 @@ import pytest
 from cloudpush import settings
 from cloudpush.errors import ConfigurationWrong
 from cloudpush.model import Policy
-from cloudpush.settings import Settings, Telemetry
+from cloudpush.settings import ReceiptUrl, Settings, Telemetry
 
 
 def test_without_variables_the_defaults_hold() -> None:
@@ -28,6 +28,10 @@ def test_every_variable_is_read() -> None:
             "REDIS_URL": "redis://127.0.0.1:6379/0",
             "DELIVER_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/1/deliver",
             "FAN_OUT_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/1/fan-out",
+            "NOTIFY_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/1/notify",
+            "RECEIPT_URL": "https://example.com/receipts?tenant=1",
+            "RECEIPT_SECRET": "arn:aws:secretsmanager:eu-west-1:1:secret:receipts-AbCdEf",
+            "RECEIPT_NETWORK": "private",
             "MANAGEMENT_URL": "https://a.execute-api.eu-west-1.amazonaws.com/dev",
             "WEBSOCKET_URL": "wss://a.execute-api.eu-west-1.amazonaws.com/dev",
             "AWS_REGION": "eu-west-1",
@@ -43,6 +47,15 @@ def test_every_variable_is_read() -> None:
         redis_url="redis://127.0.0.1:6379/0",
         deliver_queue_url="https://sqs.eu-west-1.amazonaws.com/1/deliver",
         fan_out_queue_url="https://sqs.eu-west-1.amazonaws.com/1/fan-out",
+        notify_queue_url="https://sqs.eu-west-1.amazonaws.com/1/notify",
+        receipt_url=ReceiptUrl(
+            is_https=True,
+            host="example.com",
+            port=443,
+            target="/receipts?tenant=1",
+            may_be_private=True,
+        ),
+        receipt_secret="arn:aws:secretsmanager:eu-west-1:1:secret:receipts-AbCdEf",
         management_url="https://a.execute-api.eu-west-1.amazonaws.com/dev",
         websocket_url="wss://a.execute-api.eu-west-1.amazonaws.com/dev",
         region="eu-west-1",
@@ -131,3 +144,55 @@ def test_lambda_is_known_by_its_initialisation(
     environ: dict[str, str], *, is_on_lambda: bool
 ) -> None:
     assert settings.is_on_lambda(environ) is is_on_lambda
+
+
+LOCAL = {"AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": "http://127.0.0.1:3000/dev"}
+
+
+@pytest.mark.parametrize(
+    ("url", "port", "target", "authority"),
+    [
+        ("https://a.example", 443, "/", "a.example"),
+        ("https://a.example:8443/x/y?z=1", 8443, "/x/y?z=1", "a.example:8443"),
+        ("http://127.0.0.1:9000/receipts", 9000, "/receipts", "127.0.0.1:9000"),
+        ("http://[::1]/", 80, "/", "[::1]"),
+    ],
+)
+def test_where_receipts_go_is_taken_apart(url: str, port: int, target: str, authority: str) -> None:
+    found = settings.read({**LOCAL, "RECEIPT_NETWORK": "private", "RECEIPT_URL": url}).receipt_url
+
+    assert found is not None
+    assert (found.port, found.target, found.authority) == (port, target, authority)
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"RECEIPT_URL": "http://a.example/"},
+        {"RECEIPT_URL": "http://a.example/", "RECEIPT_NETWORK": "private"},
+        {**LOCAL, "RECEIPT_URL": "http://a.example/"},
+        {**LOCAL, "RECEIPT_URL": "ftp://a.example/", "RECEIPT_NETWORK": "private"},
+        {"RECEIPT_URL": "https://"},
+        {"RECEIPT_URL": "https:///path"},
+        {"RECEIPT_URL": "https://user@a.example/"},
+        {"RECEIPT_URL": "https://user:word@a.example/"},
+        {"RECEIPT_URL": "https://a.example/#part"},
+        {"RECEIPT_URL": "https://a.example/\r\nX: y"},
+        {"RECEIPT_URL": "https://a.example/\u00e4"},
+        {"RECEIPT_URL": "https://a.example:port/"},
+        {"RECEIPT_URL": "https://[::1/"},
+        {"RECEIPT_NETWORK": "any"},
+        {"RECEIPT_SECRET": "plain:aaaaaaaaaaaaaaaaaaaaaaaa"},
+        {"RECEIPT_SECRET": "aaaaaaaaaaaaaaaaaaaaaaaa"},
+        {**LOCAL, "RECEIPT_SECRET": "aaaaaaaaaaaaaaaaaaaaaaaa"},
+    ],
+)
+def test_receipts_go_nowhere_by_a_wrong_setting(variables: dict[str, str]) -> None:
+    with pytest.raises(ConfigurationWrong, match="RECEIPT"):
+        settings.read(variables)
+
+
+def test_a_plain_secret_is_for_the_local_gateway() -> None:
+    found = settings.read({**LOCAL, "RECEIPT_SECRET": "plain:aaaaaaaaaaaaaaaaaaaaaaaa"})
+
+    assert found.receipt_secret == "plain:aaaaaaaaaaaaaaaaaaaaaaaa"

@@ -21,15 +21,17 @@ from cloudpush.errors import (
     ClientError,
     CloudpushError,
     Conflict,
+    JobUnreadable,
     NotFound,
     PayloadTooLarge,
     ServiceError,
     TooManyConnections,
 )
 from cloudpush.observability import count, count_report, invocation, logger
+from cloudpush.ports import Received
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine
+    from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 
     from cloudpush.delivery import Report
     from cloudpush.events import Event, Farewell, Frame, Handshake, LambdaContext, Record
@@ -154,6 +156,48 @@ def performs_jobs(perform: Callable[[Job, LambdaContext], Awaitable[object]]) ->
         return {"batchItemFailures": [{"itemIdentifier": each} for each in failed]}
 
     return handler
+
+
+def performs_batches(
+    perform: Callable[[Sequence[Received], LambdaContext], Awaitable[Collection[str]]],
+) -> Handler:
+    """Make an SQS handler that does a batch as a whole; `perform` returns which records failed.
+
+    Records that are no jobs fail alone; if `perform` raises, all of the others do.
+    """
+
+    async def attempt(batch: list[Received], context: LambdaContext) -> Collection[str]:
+        try:
+            return await perform(batch, context)
+        except Exception:  # noqa: BLE001 — as above; the queue gives them back
+            logger.exception("a batch failed", extra={"records": len(batch)})
+            return [each.record_id for each in batch]
+
+    @functools.wraps(perform)
+    def handler(event: Event, context: LambdaContext) -> dict[str, Any]:
+        with invocation(request_id=context.aws_request_id):
+            batch: list[Received] = []
+            failed: list[str] = []
+            for record in events.read_records(event):
+                try:
+                    batch.append(_received(record))
+                except JobUnreadable:
+                    logger.exception("a job failed", extra={"record_id": record.message_id})
+                    failed.append(record.message_id)
+            if batch:
+                failed += run(attempt(batch, context))
+        return {"batchItemFailures": [{"itemIdentifier": each} for each in failed]}
+
+    return handler
+
+
+def _received(record: Record) -> Received:
+    return Received(
+        job=jobs.decode_job(record.body),
+        record_id=record.message_id,
+        receipt_handle=record.receipt_handle,
+        receive_count=int(record.attributes.receive_count),
+    )
 
 
 def answers_schedule(perform: Callable[[LambdaContext], Coroutine[Any, Any, Report]]) -> Handler:

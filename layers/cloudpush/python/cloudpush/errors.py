@@ -19,6 +19,9 @@
         ├── QueueUnavailable        queue_unavailable       temporary
         ├── GatewayUnavailable      gateway_unavailable     temporary
         ├── GatewayRefused          gateway_refused
+        ├── SecretUnavailable       secret_unavailable      temporary
+        ├── ReceiverUnavailable     receiver_unavailable    temporary
+        ├── ReceiverForbidden       receiver_forbidden
         ├── HopLimitReached         hop_limit_reached
         ├── JobUnreadable           job_unreadable
         └── ConfigurationWrong      configuration_wrong
@@ -152,6 +155,26 @@ class GatewayRefused(ServiceError):
     """The management API refused the call: signature, permission or stage."""
 
     code = "gateway_refused"
+
+
+class SecretUnavailable(ServiceError):
+    """The service that keeps a secret did not answer, or throttled."""
+
+    code = "secret_unavailable"
+    temporary = True
+
+
+class ReceiverUnavailable(ServiceError):
+    """The receiver of receipts did not take them: no answer in time, or none of success."""
+
+    code = "receiver_unavailable"
+    temporary = True
+
+
+class ReceiverForbidden(ServiceError):
+    """The receiver's name stands for an address that no receipts are sent to."""
+
+    code = "receiver_forbidden"
 
 
 class HopLimitReached(ServiceError):

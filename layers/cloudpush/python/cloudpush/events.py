@@ -62,12 +62,21 @@ class Farewell(msgspec.Struct, frozen=True, kw_only=True):
     request_id: str
 
 
+class RecordAttributes(msgspec.Struct, frozen=True, kw_only=True):
+    """What SQS says of a record; numbers are texts."""
+
+    receive_count: str = msgspec.field(name="ApproximateReceiveCount")
+
+
 class Record(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A record of an SQS event."""
 
     message_id: str
     """SQS's own id, by which a failure is reported."""
     body: str
+    receipt_handle: str
+    """Names this receiving of the record towards the queue."""
+    attributes: RecordAttributes
 
 
 class _WebSocketContext(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

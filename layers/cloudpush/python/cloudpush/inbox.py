@@ -15,7 +15,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from cloudpush import delivery, protocol
+from cloudpush import delivery, notifying, protocol
 from cloudpush.delivery import Report
 from cloudpush.model import Drain, Message, Receipt, ReceiptState, Welcome
 from cloudpush.ports import Append, Grant, Outcome, Post
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         JobQueue,
         MessageStore,
         Outgoing,
+        Recorded,
     )
 
 LEASE_MS: Final = 15_000
@@ -69,6 +70,8 @@ class Mailroom:
     """The fan-out queue: the parts of messages that are still to be expanded, and fan-outs."""
     new_id: Callable[[], str]
     """Unguessable: names of writers, epochs."""
+    notices: JobQueue | None = None
+    """The queue of receipts to be told to their sender; None where nobody is told."""
     tally: Tally = field(default_factory=Tally)
     """What is counted and measured on the way."""
 
@@ -116,7 +119,7 @@ def put(message: Message, client_ids: Sequence[str], *, mailroom: Mailroom, now_
         for each, is_tracked in zip(valid, tracked, strict=True)
         if is_tracked
     ]
-    mailroom.messages.record(receipts, now_ms=now_ms)
+    _record(receipts, mailroom, now_ms)
     answers = mailroom.inboxes.append(
         valid,
         message.publication,
@@ -128,13 +131,14 @@ def put(message: Message, client_ids: Sequence[str], *, mailroom: Mailroom, now_
     for answer, metric in _METRICS.items():
         mailroom.tally.count(metric, answers.count(answer))
     ends = {Append.FULL: ReceiptState.REJECTED, Append.EXPIRED: ReceiptState.EXPIRED}
-    mailroom.messages.record(
+    _record(
         [
             _receipt(message, client_id, ends[answer], now_ms)
             for client_id, is_tracked, answer in zip(valid, tracked, answers, strict=True)
             if is_tracked and answer in ends
         ],
-        now_ms=now_ms,
+        mailroom,
+        now_ms,
     )
     return len(client_ids) - sum(map(message.is_tracked, client_ids))
 
@@ -453,8 +457,8 @@ def _end(
     def receipt(copy: Copy) -> Receipt:
         return Receipt(message_id=copy.message_id, client_id=client_id, state=state, at_ms=now_ms)
 
-    recorded = mailroom.messages.record(
-        [receipt(copy) for copy in found.copies if copy.is_tracked], now_ms=now_ms
+    recorded = _record(
+        [receipt(copy) for copy in found.copies if copy.is_tracked], mailroom, now_ms
     )
     for kept in [each.receipt for each in recorded if each is not None and each.is_news]:
         mailroom.tally.count(state.name.capitalize())
@@ -467,6 +471,24 @@ def _end(
         is_progress=state is ReceiptState.DELIVERED,
         now_ms=now_ms,
     )
+
+
+def _record(
+    receipts: Sequence[Receipt], mailroom: Mailroom, now_ms: int
+) -> Sequence[Recorded | None]:
+    """Record receipts, and have their sender told of each that is final, as it is kept.
+
+    Also where it was no news: whoever recorded it may have died before he could say so.
+    """
+    recorded = mailroom.messages.record(receipts, now_ms=now_ms)
+    if mailroom.notices is not None:
+        ended = [
+            each.receipt
+            for receipt, each in zip(receipts, recorded, strict=True)
+            if receipt.state.is_terminal and each is not None
+        ]
+        notifying.hand_over(ended, jobs=mailroom.notices)
+    return recorded
 
 
 def _receipt(message: Message, client_id: str, state: ReceiptState, now_ms: int) -> Receipt:

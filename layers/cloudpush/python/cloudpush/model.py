@@ -176,9 +176,6 @@ class Drain(msgspec.Struct, frozen=True, kw_only=True, tag="drain"):
     client_id: str
 
 
-Job = Welcome | Delivery | FanOut | Eviction | Expansion | Drain
-
-
 MAX_TTL_MS: Final = 7 * 24 * 60 * 60 * 1000
 """How long a message may wait for its target."""
 
@@ -306,6 +303,13 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     """When the gateway first took a post of it, where that is known."""
 
 
+class Notice(msgspec.Struct, frozen=True, kw_only=True, tag="notice"):
+    """Job: tell the sender's receiver how these deliveries ended."""
+
+    receipts: list[Receipt]
+    """As the store keeps them; terminal, so none of them ever changes."""
+
+
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
     """How many recipients came how far. A recipient that came further is counted on its way too.
 
@@ -412,3 +416,7 @@ class Inbox(msgspec.Struct, frozen=True, kw_only=True):
     """Grows with every run: what a writer saw of an older run is no longer so."""
     kept_until_ms: int
     """From then on there is no such inbox."""
+
+
+Job = Welcome | Delivery | FanOut | Eviction | Expansion | Drain | Notice
+"""What a queue carries."""

@@ -16,6 +16,7 @@ service: per client or per message they would be unbounded, and that is what log
     Appended, Duplicates    a copy that an inbox took; that it had before
     FirstSends, Resends     a post of a kept message whose receipts are kept
     Delivered, Expired, Rejected    how it ended
+    ReceiptsTold, ReceiptsPostponed    a receipt that the receiver took, or did not for now
     MessagesHandedOver, InboxesLookedAfter    what the sweep found due
 
 What is measured has a name in `tally.BOUNDS`. The same counters go to the store, by the minute,

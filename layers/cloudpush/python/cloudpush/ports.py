@@ -7,7 +7,8 @@ in flight and is asynchronous. Every implementation passes the same contract sui
 
 Longer than other modules, because the contracts are read together: what one promises is what the
 next relies on. In their order: who is connected, what waits for a client, what became of a
-message, what a caller repeated, what happened when; then the queue and the gateway.
+message, what a caller repeated, what happened when; then the queue, the receiver of receipts and
+the gateway.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from cloudpush.model import (
     Counts,
     Entry,
     Inbox,
+    Job,
     Message,
     MessageState,
     Place,
@@ -34,7 +36,7 @@ from cloudpush.model import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from cloudpush.model import Job, Policy, Publication, ReceiptState
+    from cloudpush.model import Policy, Publication, ReceiptState
 
 
 class Admission(msgspec.Struct, frozen=True, kw_only=True):
@@ -725,6 +727,53 @@ class JobQueue(Protocol):
                 idempotent, so the caller fails as a whole and is tried again.
             PayloadTooLarge: one of them is larger than a record may be; none was sent.
             ValueError: no queue keeps this delay; none was sent.
+        """
+        ...
+
+
+class Received(msgspec.Struct, frozen=True, kw_only=True):
+    """A job as a function received it from its queue."""
+
+    job: Job
+    record_id: str
+    """The queue's own id, by which a failure is reported."""
+    receipt_handle: str
+    """Names this receiving of the record towards the queue."""
+    receive_count: int
+    """How often it was received, this time included."""
+
+
+class RedriveQueue(Protocol):
+    """A queue that gives a failed job to its function again, until it is dead.
+
+    What counts and what buries is the queue's own: no job is written anew for another attempt, so
+    none is lost or doubled by one.
+    """
+
+    def postpone(self, received: Received, *, seconds: int) -> None:
+        """Let a job that failed be received again after so long, and not before.
+
+        Raises:
+            QueueUnavailable: it was not taken; the job comes again when the queue's own time for
+                it is over.
+        """
+        ...
+
+
+class NoticeQueue(JobQueue, RedriveQueue, Protocol):
+    """The queue of `Notice`, from both of its ends."""
+
+
+class Receiver(Protocol):
+    """Where the sender is told of receipts."""
+
+    async def tell(self, body: bytes, *, now_ms: int) -> None:
+        """Bring a body to the receiver, with proof of who sent it when; on return it has it.
+
+        Raises:
+            ReceiverUnavailable: it did not take it, or perhaps it did.
+            ReceiverForbidden: its name stands for an address that nothing is sent to.
+            ConfigurationWrong, SecretUnavailable: there is nothing to prove by.
         """
         ...
 

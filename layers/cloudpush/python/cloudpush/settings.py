@@ -7,7 +7,8 @@ is required is asked for where it is used; what is there must be right.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, TypeVar
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -17,9 +18,35 @@ from cloudpush.model import Policy
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_Value = TypeVar("_Value")
+
+PLAIN: Final = "plain:"
+"""Before a secret that stands in the setting itself: on the local gateway alone."""
+
 _DEFAULT_STALE_AFTER_SECONDS: Final = "60"
+_PORTS: Final = {"https": 443, "http": 80}
 _MAX_STALE_AFTER_SECONDS: Final = 2 * 60 * 60
 """API Gateway closes every connection after two hours."""
+
+
+class ReceiptUrl(msgspec.Struct, frozen=True, kw_only=True):
+    """Where receipts are posted to."""
+
+    is_https: bool
+    host: str
+    """A name, or an address without brackets."""
+    port: int
+    target: str
+    """Path and query, as they stand in a request."""
+    may_be_private: bool
+    """Whether the host may have a private or loopback address."""
+
+    @property
+    def authority(self) -> str:
+        """Return host and port as `Host` has them: without the port where it is the usual one."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        is_usual = self.port == _PORTS["https" if self.is_https else "http"]
+        return host if is_usual else f"{host}:{self.port}"
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,6 +62,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """DELIVER_QUEUE_URL"""
     fan_out_queue_url: str | None = None
     """FAN_OUT_QUEUE_URL"""
+    notify_queue_url: str | None = None
+    """NOTIFY_QUEUE_URL"""
+    receipt_url: ReceiptUrl | None = None
+    """RECEIPT_URL, under the rules of RECEIPT_NETWORK; None tells no receipts to anybody."""
+    receipt_secret: str | None = None
+    """RECEIPT_SECRET: a reference, see `secret`."""
     management_url: str | None = None
     """AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI if that is set, else MANAGEMENT_URL."""
     websocket_url: str | None = None
@@ -58,7 +91,7 @@ class Telemetry(msgspec.Struct, frozen=True, kw_only=True):
     """POWERTOOLS_METRICS_NAMESPACE: CloudWatch's name for a set of metrics."""
 
 
-def required(value: str | None, variable: str) -> str:
+def required(value: _Value | None, variable: str) -> _Value:
     """Return a setting that the caller cannot do without.
 
     Raises:
@@ -80,12 +113,18 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
     def text(variable: str) -> str | None:
         return found.get(variable) or None
 
+    is_local = text("AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI") is not None
     return Settings(
         store=_read_store(text("STORE") or "dynamodb"),
         table_name=text("TABLE_NAME"),
         redis_url=text("REDIS_URL"),
         deliver_queue_url=text("DELIVER_QUEUE_URL"),
         fan_out_queue_url=text("FAN_OUT_QUEUE_URL"),
+        notify_queue_url=text("NOTIFY_QUEUE_URL"),
+        receipt_url=_read_receipt_url(
+            text("RECEIPT_URL"), text("RECEIPT_NETWORK") or "public", is_local=is_local
+        ),
+        receipt_secret=_read_reference(text("RECEIPT_SECRET"), is_local=is_local),
         management_url=text("AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI") or text("MANAGEMENT_URL"),
         websocket_url=text("WEBSOCKET_URL"),
         region=text("AWS_REGION") or text("AWS_DEFAULT_REGION") or "us-east-1",
@@ -121,6 +160,46 @@ def _read_store(value: str) -> Literal["dynamodb", "redis"]:
             return value
         case _:
             raise ConfigurationWrong(f"STORE is {value!r}; dynamodb and redis are allowed")
+
+
+def _read_receipt_url(url: str | None, network: str, *, is_local: bool) -> ReceiptUrl | None:
+    """Read where receipts go. Without TLS only from the local gateway, and to a private network."""
+    if network not in {"public", "private"}:
+        raise ConfigurationWrong(f"RECEIPT_NETWORK is {network!r}; public and private are allowed")
+    if url is None:
+        return None
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise ConfigurationWrong("RECEIPT_URL is no URL") from None
+    is_private = network == "private"
+    schemes = ("https", "http") if is_private and is_local else ("https",)
+    if parts.scheme not in schemes:
+        raise ConfigurationWrong(f"RECEIPT_URL must begin with {' or '.join(schemes)}")
+    if not host or "@" in parts.netloc or parts.fragment or not _is_printable_ascii(url):
+        raise ConfigurationWrong("RECEIPT_URL must have a host, no user, no fragment, ASCII alone")
+    return ReceiptUrl(
+        is_https=parts.scheme == "https",
+        host=host,
+        port=_PORTS[parts.scheme] if port is None else port,
+        target=(parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
+        may_be_private=is_private,
+    )
+
+
+def _is_printable_ascii(text: str) -> bool:
+    return all("!" <= each <= "~" for each in text)
+
+
+def _read_reference(reference: str | None, *, is_local: bool) -> str | None:
+    if reference is None:
+        return None
+    if reference.startswith(PLAIN) and is_local:
+        return reference
+    if reference.startswith("arn:"):
+        return reference
+    raise ConfigurationWrong("RECEIPT_SECRET must be the ARN of a secret or of a parameter")
 
 
 def _read_policy(value: str) -> Policy:

@@ -36,10 +36,14 @@ if TYPE_CHECKING:
         JobQueue,
         ManagementApi,
         MessageStore,
+        NoticeQueue,
+        Receiver,
         StatisticsStore,
     )
+    from cloudpush.queues.sqs import SqsJobQueue
     from cloudpush.settings import Settings
     from cloudpush.stores.redis_client import Client
+    from cloudpush.webhooks.signing import SigningKey
 
 
 Adapter: TypeAlias = Literal[
@@ -49,6 +53,8 @@ Adapter: TypeAlias = Literal[
     "gateway",
     "outlet",
     "mailroom",
+    "notify_queue",
+    "receiver",
     "repeats",
     "statistics",
 ]
@@ -143,6 +149,33 @@ class Wiring:
         return self._queue(required(self.settings.fan_out_queue_url, "FAN_OUT_QUEUE_URL"))
 
     @functools.cached_property
+    def notify_queue(self) -> NoticeQueue:
+        """The queue of `Notice`."""
+        return self._queue(required(self.settings.notify_queue_url, "NOTIFY_QUEUE_URL"))
+
+    @functools.cached_property
+    def receiver(self) -> Receiver:
+        """Who is told of receipts."""
+        from cloudpush.secret import SecretReference
+        from cloudpush.webhooks.http import HttpReceiver
+        from cloudpush.webhooks.signing import read_key
+
+        url = required(self.settings.receipt_url, "RECEIPT_URL")
+        secret = SecretReference(
+            required(self.settings.receipt_secret, "RECEIPT_SECRET"),
+            client=self._client,
+            clock=clock.now_ms,
+        )
+
+        def key() -> SigningKey:
+            found = secret.read()
+            return read_key(found.version, found.text)
+
+        return HttpReceiver(
+            url, key=key, ssl_context=ssl.create_default_context() if url.is_https else None
+        )
+
+    @functools.cached_property
     def gateway(self) -> ManagementApi:
         """`@connections` of our stage."""
         from cloudpush.management import ChainCredentials, HttpManagementApi
@@ -171,6 +204,7 @@ class Wiring:
             fan_outs=self.fan_outs,
             expansions=self.fan_out_queue,
             new_id=ids.new_message_id,
+            notices=self.notify_queue if self.settings.receipt_url else None,
             tally=observability.tally(),
         )
 
@@ -201,7 +235,7 @@ class Wiring:
 
         return new_client(self._session, service, region=self.settings.region)
 
-    def _queue(self, url: str) -> JobQueue:
+    def _queue(self, url: str) -> SqsJobQueue:
         from cloudpush.queues.sqs import SqsJobQueue
 
         return SqsJobQueue(self._sqs, url)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     )
 
     from cloudpush.model import Job
+    from cloudpush.ports import Received
 
 ATTEMPTS: Final = 3
 """How often a record is sent that SQS itself failed to take from an accepted request.
@@ -29,7 +30,7 @@ are retried by botocore, with its pauses."""
 
 
 class SqsJobQueue:
-    """A `JobQueue` on a standard queue; `client` is botocore's or boto3's, made for SQS."""
+    """A `NoticeQueue` on a standard queue; `client` is botocore's or boto3's, made for SQS."""
 
     def __init__(self, client: SQSClient, queue_url: str) -> None:
         self._client = client
@@ -47,6 +48,17 @@ class SqsJobQueue:
                     for number, body in enumerate(batch)
                 ]
             )
+
+    def postpone(self, received: Received, *, seconds: int) -> None:
+        """See `ports.RedriveQueue.postpone`."""
+        try:
+            self._client.change_message_visibility(
+                QueueUrl=self._queue_url,
+                ReceiptHandle=received.receipt_handle,
+                VisibilityTimeout=seconds,
+            )
+        except (BotoCoreError, ClientError) as error:
+            raise QueueUnavailable(f"SQS did not postpone a job: {error}") from error
 
     def _send_batch(self, entries: list[SendMessageBatchRequestEntryTypeDef]) -> None:
         for attempts_left in reversed(range(ATTEMPTS)):

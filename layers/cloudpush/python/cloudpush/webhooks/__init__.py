@@ -1,0 +1,1 @@
+"""How receipts reach their sender: adapters of the `Receiver` port."""
