@@ -48,6 +48,14 @@ class Assumptions:
     """AUTH-18: whether numbers and truth values of an authorizer's context become texts."""
     non_utf8_post: Literal["replaced", "400"] = "replaced"
     """MANAGE-17: what becomes of a post that is not UTF-8."""
+    mock_without_status: Literal["200", "500"] = "200"
+    """INTEGRATION-2: what a mock integration answers that is given no `statusCode`."""
+    unmatched_response: Literal["internal-server-error", "nothing"] = "internal-server-error"
+    """INTEGRATION-24: what a two-way route sends if no integration response is selected."""
+    connect_status_code: Literal["status", "text"] = "status"
+    """INTEGRATION-26: whether a `statusCode` that an integration response writes is one."""
+    template_key: Literal["default", "content-type"] = "default"
+    """MAPPING-24: the key of a template where there is neither an expression nor a `$default`."""
 
 
 DEFAULTS: Final = Assumptions()

@@ -82,7 +82,7 @@ class Deployment:
             api, stage, identity, takes_first=assumptions.repeated_query == "first"
         )
         targets = {
-            key: compile_target(route, stage, backends)
+            key: compile_target(route, stage, backends, assumptions)
             if access.lets_serve(api, stage, route)
             else UnpermittedTarget()
             for key, route in api.routes.items()
@@ -110,13 +110,15 @@ class Deployment:
             setattr(self, name, getattr(other, name))
 
 
-def compile_target(route: Route, stage: Stage, backends: Backends) -> Target | None:
+def compile_target(
+    route: Route, stage: Stage, backends: Backends, assumptions: Assumptions
+) -> Target | None:
     """Return what a route calls on this stage, None for one without an integration.
 
     What the route asks for in front of its integration stands there as a target of its own; a
     handshake is throttled before it gets here, and a goodbye never.
     """
-    target = _compile_integration(route, stage, backends)
+    target = _compile_integration(route, stage, backends, assumptions)
     required = required_parameters(route)
     if required:
         return RequiringTarget(target, required)
@@ -128,7 +130,9 @@ def compile_target(route: Route, stage: Stage, backends: Backends) -> Target | N
     return target if bucket is None else ThrottledTarget(target, bucket)
 
 
-def _compile_integration(route: Route, stage: Stage, backends: Backends) -> Target | None:
+def _compile_integration(
+    route: Route, stage: Stage, backends: Backends, assumptions: Assumptions
+) -> Target | None:
     match route.integration:
         case LambdaProxy() as integration:
             function = integration.function_in(stage.name)
@@ -138,6 +142,9 @@ def _compile_integration(route: Route, stage: Stage, backends: Backends) -> Targ
                 compile_custom,  # time that templates without it are spared
             )
 
-            return compile_custom(integration, stage, backends)
+            is_answered = route.has_route_response or route.route_key == CONNECT
+            return compile_custom(
+                integration, stage, backends, is_answered=is_answered, assumptions=assumptions
+            )
         case None:
             return None

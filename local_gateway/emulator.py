@@ -211,6 +211,7 @@ class Emulator:
             connect_rate=TokenBucket(options.connect_rate) if options.connect_rate else None,
             account_rate=account_rate,
             services_url=lambda: self._services.url,
+            gateway_url=lambda: f"http://127.0.0.1:{self.port}",
             access=access,
             assumptions=options.assumptions,
             why=self._why,

@@ -74,6 +74,7 @@ class WebSocketFront:
         connect_rate: TokenBucket | None = None,
         account_rate: TokenBucket | None = None,
         services_url: Callable[[], str] = _nowhere,
+        gateway_url: Callable[[], str] = _nowhere,
         access: Access | None = None,
         assumptions: Assumptions = DEFAULTS,
         why: Why | None = None,
@@ -94,6 +95,7 @@ class WebSocketFront:
             access: Who may connect; the management API gets the same. None asks for nothing that
                 the template doesn't ask for.
             services_url: Returns where the embedded SQS and DynamoDB are, once they have started.
+            gateway_url: Returns where the emulator listens, once it does.
             assumptions: What is open, decided.
             why: Is told wherever AWS would surprise.
             journal: Is told of each handshake and frame.
@@ -124,7 +126,11 @@ class WebSocketFront:
         self._http_client: HttpClient | None = None
         self._access = Access(application, says=self.why) if access is None else access
         self._backends = Backends(
-            functions, self._get_http_client, services_url, application.identity.region
+            functions,
+            self._get_http_client,
+            services_url,
+            application.identity.region,
+            gateway_url,
         )
         self._deployments = self.compile(application)
 
@@ -134,13 +140,16 @@ class WebSocketFront:
         Raises:
             TemplateError: A route selection expression is not understood.
         """
+        apis = (*application.websocket_apis.values(), *application.http_apis.values())
+        own_hosts = frozenset(api.domain_name(application.identity) for api in apis)
+        backends = self._backends._replace(own_hosts=own_hosts)
         return {
             (api.logical_id, stage.name): Deployment(
                 api,
                 stage,
                 application.identity,
                 access=self._access,
-                backends=self._backends,
+                backends=backends,
                 timeouts=self._timeouts_after,
                 assumptions=self.assumptions,
             )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from local_gateway.integration import InvalidRequestBody, MissingParameters, ProxyResponse
+from local_gateway.regexes import PatternTooSlow
 from local_gateway.routing import DEFAULT, compile_expression, evaluate
 
 if TYPE_CHECKING:
@@ -88,11 +89,9 @@ def _has(event: Mapping[str, Any], kind: str, name: str) -> bool:
 
 
 def _validator(model: Model) -> Validator:
-    from jsonschema import Draft4Validator  # noqa: PLC0415 — 0.1 s that templates without it save
-    from referencing import Registry  # noqa: PLC0415 — the same
+    from local_gateway.schemas import validator  # noqa: PLC0415 — 0.1 s that templates without it save
 
-    # A registry of its own: the default one fetches what a schema refers to.
-    return Draft4Validator(model.schema, registry=Registry[Any]())
+    return validator(model.schema)
 
 
 def _problem(validator: Validator, text: str) -> str | None:
@@ -101,5 +100,8 @@ def _problem(validator: Validator, text: str) -> str | None:
         value = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         return f"the message isn't JSON: {error}"
-    error = next(iter(validator.iter_errors(value)), None)
+    try:
+        error = next(iter(validator.iter_errors(value)), None)
+    except PatternTooSlow as slow:
+        return str(slow)
     return None if error is None else f"{error.json_path}: {error.message}"

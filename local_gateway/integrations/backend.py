@@ -59,3 +59,7 @@ class Backends(NamedTuple):
     services: Callable[[], str]
     """Where the embedded SQS and DynamoDB are, once they have started: a URL."""
     region: str
+    gateway_url: Callable[[], str]
+    """Where the emulator itself listens, `http://127.0.0.1:3000`, once it does."""
+    own_hosts: frozenset[str] = frozenset()
+    """The hosts that the APIs of this application have on AWS: they are served here."""

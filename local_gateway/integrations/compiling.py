@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from local_gateway.integrations.custom import CustomTarget
 from local_gateway.integrations.function import FunctionBackend
@@ -12,20 +13,31 @@ from local_gateway.stage_variables import replace_stage_variables
 
 if TYPE_CHECKING:
     from local_gateway.api import CustomIntegration, Stage
+    from local_gateway.assumptions import Assumptions
     from local_gateway.integration import Target
     from local_gateway.integrations.backend import Backend, Backends
     from local_gateway.integrations.http import HttpBackend
 
 
-def compile_custom(integration: CustomIntegration, stage: Stage, backends: Backends) -> Target:
-    """Return the target of an integration of any type but `AWS_PROXY`."""
+def compile_custom(
+    integration: CustomIntegration,
+    stage: Stage,
+    backends: Backends,
+    *,
+    is_answered: bool,
+    assumptions: Assumptions,
+) -> Target:
+    """Return the target of an integration of any type but `AWS_PROXY`.
+
+    `is_answered` says whether the route is a two-way one, or `$connect`.
+    """
     match integration.kind:
         case "MOCK":
-            return CustomTarget(integration, MockBackend())
+            backend: Backend = MockBackend(assumptions)
         case "AWS":
-            return CustomTarget(integration, _aws(integration, stage, backends))
+            backend = _aws(integration, stage, backends)
         case "HTTP":
-            return CustomTarget(integration, _http(integration, stage, backends))
+            backend = _http(integration, stage, backends)
         case "HTTP_PROXY":
             from local_gateway.integrations.http import HttpProxyTarget  # noqa: PLC0415 — see below
 
@@ -34,6 +46,7 @@ def compile_custom(integration: CustomIntegration, stage: Stage, backends: Backe
                 ParameterMapping(integration.parameters),
                 integration.timeout_ms,
             )
+    return CustomTarget(integration, backend, is_answered=is_answered, assumptions=assumptions)
 
 
 def _aws(integration: CustomIntegration, stage: Stage, backends: Backends) -> Backend:
@@ -51,4 +64,6 @@ def _http(integration: CustomIntegration, stage: Stage, backends: Backends) -> H
     from local_gateway.integrations.http import HttpBackend  # noqa: PLC0415 — aiohttp takes 0.3 s
 
     uri = replace_stage_variables(integration.uri or "", stage.variables)
-    return HttpBackend(backends.http_client(), integration, uri)
+    is_own = urlsplit(uri).hostname in backends.own_hosts
+    gateway = backends.gateway_url if is_own else None
+    return HttpBackend(backends.http_client(), integration, uri, gateway)

@@ -6,6 +6,7 @@ import base64
 import binascii
 import re
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 import orjson
 
@@ -16,7 +17,7 @@ from local_gateway.integrations.http_client import HttpRequest
 from local_gateway.integrations.variables import Payload, path_encode, url_encode
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from local_gateway.api import CustomIntegration
     from local_gateway.integration import Call, IntegrationError
@@ -32,13 +33,23 @@ _TRACE: Final = "X-Amzn-Trace-Id"
 class HttpBackend:
     """One URL with its method."""
 
-    __slots__ = ("_client", "_integration", "_uri")
+    __slots__ = ("_client", "_gateway", "_integration", "_uri")
 
-    def __init__(self, client: HttpClient, integration: CustomIntegration, uri: str) -> None:
-        """Take the integration, and its URI as it is on this stage."""
+    def __init__(
+        self,
+        client: HttpClient,
+        integration: CustomIntegration,
+        uri: str,
+        gateway: Callable[[], str] | None = None,
+    ) -> None:
+        """Take the integration, and its URI as it is on this stage.
+
+        `gateway` returns where the host of the URI is served, if that is here.
+        """
         self._client = client
         self._integration = integration
         self._uri = uri
+        self._gateway = gateway
 
     def send(self, request: BackendRequest, settle: Settle) -> None:
         """See `Backend`."""
@@ -47,11 +58,16 @@ class HttpBackend:
         except TemplateFailed as error:
             settle(error)
             return
+        url, headers = self._url(request), _headers(request)
+        if self._gateway is not None:
+            parts = urlsplit(url)
+            headers = [("Host", parts.netloc), *(pair for pair in headers if pair[0] != "Host")]
+            url = self._gateway() + parts._replace(scheme="", netloc="").geturl()
         self._client.send(
             HttpRequest(
                 method="POST" if self._integration.method == "ANY" else self._integration.method,
-                url=self._url(request),
-                headers=_headers(request),
+                url=url,
+                headers=headers,
                 body=body,
                 timeout_ms=self._integration.timeout_ms,
             ),

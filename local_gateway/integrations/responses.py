@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import base64
-import re
 from typing import TYPE_CHECKING, Final
 
 from local_gateway.integration import NoIntegrationResponse, TemplateFailed
 from local_gateway.integrations.selection import DEFAULT, Selection
+from local_gateway.integrations.templates import compile_templates
 from local_gateway.integrations.variables import Payload, variables
-from local_gateway.velocity.template import Template
+from local_gateway.regexes import Pattern, PatternTooSlow, compile_pattern, matches_whole
 from local_gateway.velocity.values import VelocityError
 
 if TYPE_CHECKING:
@@ -27,25 +27,27 @@ class Responses:
 
     __slots__ = ("_default", "_keyed")
 
-    def __init__(self, responses: Iterable[IntegrationResponse]) -> None:
+    def __init__(self, responses: Iterable[IntegrationResponse], *, by_content_type: bool) -> None:
         """Compile; keys and templates were understood when the template was read."""
         self._default: _Response | None = None
-        self._keyed: list[tuple[re.Pattern[str], _Response]] = []
+        self._keyed: list[tuple[str | Pattern, _Response]] = []
         for response in responses:
             if response.key == DEFAULT:
-                self._default = _Response(response)
+                self._default = _Response(response, by_content_type=by_content_type)
             else:
-                self._keyed.append((_pattern(response.key), _Response(response)))
+                compiled = _Response(response, by_content_type=by_content_type)
+                self._keyed.append((_selector(response.key), compiled))
 
     def write(self, event: Event, payload: Payload, answer: BackendResponse) -> str:
         """Return the text for the client.
 
         Raises:
             NoIntegrationResponse: None of them is for such an answer.
-            TemplateFailed: The template of the one that is can't be evaluated.
+            TemplateFailed: The template of the one that is can't be evaluated, or a key took too
+                long.
         """
-        for pattern, response in self._keyed:
-            if pattern.fullmatch(answer.selector):
+        for key, response in self._keyed:
+            if _is_for(key, answer.selector):
                 return response.write(event, payload, answer)
         if self._default is None:
             raise NoIntegrationResponse(
@@ -59,9 +61,12 @@ class _Response:
 
     __slots__ = ("_is_binary", "_selection", "_templates")
 
-    def __init__(self, response: IntegrationResponse) -> None:
+    def __init__(self, response: IntegrationResponse, *, by_content_type: bool) -> None:
         self._selection = Selection(response.template_selection, of_response=True)
-        self._templates = {key: Template(text) for key, text in response.templates.items()}
+        self._templates = compile_templates(
+            response.templates,
+            by_content_type=by_content_type and not response.template_selection,
+        )
         self._is_binary = response.is_binary
 
     def write(self, event: Event, payload: Payload, answer: BackendResponse) -> str:
@@ -81,6 +86,15 @@ class _Response:
             raise TemplateFailed(f"a response template failed: {error}") from error
 
 
-def _pattern(key: str) -> re.Pattern[str]:
+def _selector(key: str) -> str | Pattern:
     is_regex = len(key) > 1 and key.startswith(_REGEX_END) and key.endswith(_REGEX_END)
-    return re.compile(key[1:-1] if is_regex else re.escape(key))
+    return compile_pattern(key[1:-1]) if is_regex else key
+
+
+def _is_for(key: str | Pattern, selector: str) -> bool:
+    if isinstance(key, str):
+        return key == selector
+    try:
+        return matches_whole(key, selector)
+    except PatternTooSlow as slow:
+        raise TemplateFailed(f"an integration response can't be selected: {slow}") from slow

@@ -1,7 +1,7 @@
 """What runs a function: for each kind of runtime a program, its variables and a transport.
 
 python3.x         the emulator's interpreter, or the one of `--python`, with `bootstrap`
-nodejsN.x         the `node` on the PATH, with `node/bootstrap.mjs`
+nodejs*           the `node` on the PATH, with `node/bootstrap.mjs`
 provided.*        the executable `bootstrap` in the code, or in a layer
 """
 
@@ -33,7 +33,7 @@ REDIRECT_VARIABLE: Final = "LOCAL_GATEWAY_REDIRECT"
 """What `node/sdk_redirect.cjs` reads."""
 
 _PYTHON: Final = re.compile(r"python(3\.\d+)")
-_NODE: Final = re.compile(r"nodejs(\d+)\.x")
+_NODE: Final = re.compile(r"nodejs(\d+)\.(?:x|\d+)")  # once nodejs8.10
 _OWN: Final = re.compile(r"provided(\.al2(023)?)?")
 _SAFE_PATH_SINCE: Final = 11
 _NO_METADATA: Final = {"AWS_EC2_METADATA_DISABLED": "true"}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 from local_gateway.api import IntegrationResponse
+from local_gateway.regexes import compile_pattern
 from local_gateway.resources import mapping_templates
 from local_gateway.resources.integrations import INTEGRATION
 
@@ -54,10 +54,15 @@ def _read_one(
         declarations.ignore(
             logical_id, "ResponseParameters: a message to a client has no headers", kind=_KIND
         )
+    templates = mapping_templates.read(properties, "ResponseTemplates")
+    if mapping_templates.unselected(properties, templates):
+        declarations.ignore(
+            logical_id, f"ResponseTemplates: {mapping_templates.UNSELECTED}", kind=_KIND
+        )
     return IntegrationResponse(
         key=_key(properties),
         template_selection=mapping_templates.read_selection(properties, of_response=True),
-        templates=mapping_templates.read(properties, "ResponseTemplates"),
+        templates=templates,
         is_binary=_is_binary(properties, kind),
     )
 
@@ -67,9 +72,9 @@ def _key(properties: Properties) -> str:
     key = properties.text(name)
     if len(key) > 1 and key.startswith("/") and key.endswith("/"):
         try:
-            re.compile(key[1:-1])
-        except re.error as error:
-            raise properties.error(name, f"is {key!r}, no regular expression: {error}") from error
+            compile_pattern(key[1:-1])
+        except ValueError as error:
+            raise properties.error(name, f"is {key!r}, which {error}") from error
     elif not key or (key.startswith("$") and key != "$default"):
         raise properties.error(
             name, f"is {key!r}", allowed="$default, /regular expression/, a text"

@@ -102,7 +102,10 @@ def check_proxy(properties: Properties) -> None:
         )
     if properties.has("ContentHandlingStrategy"):
         strategy = properties.text("ContentHandlingStrategy")
-        raise properties.unsupported("ContentHandlingStrategy", f"is {strategy}", allowed="none")
+        if strategy != "CONVERT_TO_TEXT":  # which a message is already
+            raise properties.unsupported(
+                "ContentHandlingStrategy", f"is {strategy}", allowed="CONVERT_TO_TEXT"
+            )
     for name in ("RequestParameters", "ResponseParameters"):
         if properties.mapping(name):
             raise properties.unsupported(name, "maps parameters", allowed="none")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from local_gateway.integrations.selection import Selection
 
@@ -11,6 +11,19 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from local_gateway.properties import Properties
+
+
+UNSELECTED: Final = (
+    "none has the key $default, and without a TemplateSelectionExpression no other is used; "
+    "--assume template-key=content-type uses the one for application/json"
+)
+"""What is said of templates that nothing selects."""
+
+
+def unselected(properties: Properties, templates: Mapping[str, str]) -> bool:
+    """Tell whether there are templates of which none is ever used (MAPPING-24)."""
+    expression = properties.optional_text("TemplateSelectionExpression")
+    return bool(templates) and not expression and "$default" not in templates
 
 
 def read(properties: Properties, name: str) -> Mapping[str, str]:

@@ -77,6 +77,14 @@ def read(
             "RequestTemplates: a proxy integration passes the message as it is",
             kind=integrations.INTEGRATION,
         )
+    elif mapping_templates.unselected(properties, templates):
+        declarations.ignore(
+            logical_id,
+            f"RequestTemplates: {mapping_templates.UNSELECTED}",
+            kind=integrations.INTEGRATION,
+        )
+    if service is not None and service.service == "sqs":
+        service_actions.check_queue_actions(properties, templates, parameters)
     return CustomIntegration(
         logical_id=logical_id,
         kind=custom,

@@ -27,6 +27,7 @@ import airspeed
 from local_gateway.velocity.family import Family
 from local_gateway.velocity.methods import find_method
 from local_gateway.velocity.operators import operate
+from local_gateway.velocity.paths import check_path
 from local_gateway.velocity.values import MAX_TEXT, Tool, Value, VelocityError, is_true, write
 
 MAX_ITERATIONS: Final = 1_000
@@ -47,6 +48,11 @@ class Output(airspeed.StoppableStream):
 
 class _NameOrCall(airspeed.NameOrCall):
     """`name`, `name(…)` or `name[…]`, of a variable or of a value."""
+
+    def parse(self) -> None:
+        super().parse()
+        if self.parameters is not None:
+            check_path(self.name, self.parameters.my_text())
 
     def calculate(self, current_object: Value, loader: object, top_namespace: Value) -> Value:
         arguments = None

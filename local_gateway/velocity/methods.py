@@ -10,6 +10,13 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from local_gateway.regexes import (
+    LIMIT_SECONDS,
+    Pattern,
+    compile_pattern,
+    matches_whole,
+    within_limit,
+)
 from local_gateway.velocity.operators import equal
 from local_gateway.velocity.values import MAX_TEXT, Value, bounded, write
 
@@ -26,11 +33,11 @@ def find_method(value: Value, name: str) -> Callable[..., Value] | None:
 
 
 @lru_cache(maxsize=64)
-def _pattern(expression: str) -> re.Pattern[str]:
+def _pattern(expression: str) -> Pattern:
     try:
-        return re.compile(expression)
-    except re.error as error:
-        raise ValueError(f"{expression!r} is no regular expression: {error}") from error
+        return compile_pattern(expression)
+    except ValueError as error:
+        raise ValueError(f"{expression!r} {error}") from error
 
 
 def _replacement(text: str) -> str:
@@ -39,12 +46,15 @@ def _replacement(text: str) -> str:
     return re.sub(r"\$(\d)", r"\\g<\1>", plain) if "$" in text.replace("\\$", "") else plain
 
 
-def _replace_all(text: str, expression: str, by: Value) -> str:
-    return bounded(_pattern(expression).sub(_replacement(write(by)), text))
+def _replace_all(text: str, expression: str, by: Value, count: int = 0) -> str:
+    pattern, new = _pattern(expression), _replacement(write(by))
+    return bounded(
+        within_limit(pattern, lambda: pattern.sub(new, text, count=count, timeout=LIMIT_SECONDS))
+    )
 
 
 def _replace_first(text: str, expression: str, by: Value) -> str:
-    return bounded(_pattern(expression).sub(_replacement(write(by)), text, count=1))
+    return _replace_all(text, expression, by, count=1)
 
 
 def _replace(text: str, old: Value, new: Value) -> str:
@@ -56,7 +66,8 @@ def _replace(text: str, old: Value, new: Value) -> str:
 
 
 def _split(text: str, expression: str, limit: int = 0) -> list[Value]:
-    parts = _pattern(expression).split(text, maxsplit=max(limit - 1, 0))
+    pattern, most = _pattern(expression), max(limit - 1, 0)
+    parts = within_limit(pattern, lambda: pattern.split(text, maxsplit=most, timeout=LIMIT_SECONDS))
     while limit == 0 and len(parts) > 1 and not parts[-1]:
         parts.pop()
     return [part for part in parts if part is not None]
@@ -86,7 +97,7 @@ def _equals_ignoring_case(text: str, other: Value) -> bool:
 
 
 def _matches(text: str, expression: str) -> bool:
-    return _pattern(expression).fullmatch(text) is not None
+    return matches_whole(_pattern(expression), text)
 
 
 def _index_of(items: list[Value], value: Value) -> int:

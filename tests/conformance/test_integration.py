@@ -95,6 +95,14 @@ async def test_a_mock_without_a_status_answers_200(start_gateway: StartGateway) 
     assert await ask(gateway, "no JSON") == "fine"
 
 
+@pytest.mark.clause("INTEGRATION-2")
+async def test_a_mock_without_a_status_may_fail(start_gateway: StartGateway) -> None:
+    mock = custom("MOCK", responses={"/200/": "fine", "500": "broken"})
+    gateway = await start_gateway(route_to(mock), assume={"mock-without-status": "500"})
+
+    assert await ask(gateway, "no JSON") == "broken"
+
+
 @pytest.mark.clause("INTEGRATION-3")
 async def test_a_mock_answers_without_a_body(start_gateway: StartGateway) -> None:
     gateway = await start_gateway(route_to(custom("MOCK", responses={"$default": "[$input.body]"})))
@@ -368,6 +376,36 @@ async def test_a_one_way_route_sends_nothing(start_gateway: StartGateway) -> Non
         assert await client.recv() == "marker"
 
 
+@pytest.mark.clause("INTEGRATION-20")
+async def test_a_one_way_route_needs_no_integration_response(start_gateway: StartGateway) -> None:
+    gateway = await start_gateway(
+        route_to(custom("AWS", function="join", responses={}), two_way=False),
+        route_to(custom("MOCK", responses={"$default": "marker"}), "mark"),
+    )
+
+    async with gateway.connect() as client:
+        await client.send("{}")
+        await gateway.functions.next_event("join")
+        await client.send('{"action":"mark"}')
+        assert await client.recv() == "marker"
+
+    assert gateway.lines == []
+
+
+@pytest.mark.clause("INTEGRATION-21")
+async def test_a_regular_expression_takes_only_a_moment(start_gateway: StartGateway) -> None:
+    responses = {"/((a|aa)+)+\\2c/": "matched", "$default": "neither"}
+    gateway = await start_gateway(
+        route_to(custom("AWS", EVENT_TEMPLATE, function="join", responses=responses)),
+        functions=RecordingFunctions(join=failing),
+    )
+
+    assert await error(gateway, orjson.dumps({"text": "a" * 60}).decode()) == (
+        "Internal server error"
+    )
+    assert any("takes more than 0.1 s" in line for line in gateway.lines)
+
+
 @pytest.mark.clause("INTEGRATION-21")
 async def test_a_regular_expression_matches_the_whole(start_gateway: StartGateway) -> None:
     responses = {"/thing/": "a part", "/bad t.*/": "the whole", "$default": "neither"}
@@ -418,6 +456,33 @@ async def test_a_message_whose_answer_has_no_response_gets_an_error(
     assert await error(gateway, '{"status":404}') == "Internal server error"
 
 
+@pytest.mark.clause("INTEGRATION-24")
+async def test_a_handshake_without_a_response_is_refused_all_the_same(
+    start_gateway: StartGateway,
+) -> None:
+    gateway = await start_gateway(
+        route_to(custom("MOCK", responses={}), "$connect"),
+        assume={"unmatched-response": "nothing"},
+    )
+    response = await refusal(gateway)
+
+    assert response.status == 500
+
+
+@pytest.mark.clause("INTEGRATION-24")
+async def test_a_message_without_a_response_may_be_unanswered(start_gateway: StartGateway) -> None:
+    gateway = await start_gateway(
+        route_to(custom("MOCK", responses={})),
+        route_to(custom("MOCK", responses={"$default": "marker"}), "mark"),
+        assume={"unmatched-response": "nothing"},
+    )
+
+    async with gateway.connect() as client:
+        await client.send("{}")
+        await client.send('{"action":"mark"}')
+        assert await client.recv() == "marker"
+
+
 @pytest.mark.clause("INTEGRATION-25")
 async def test_a_response_accepts_a_handshake_whatever_the_status(
     start_gateway: StartGateway, server: ScriptedServer
@@ -439,6 +504,16 @@ async def test_a_response_refuses_a_handshake_by_a_status(
     server.script("hook", answer(403))
 
     assert (await refusal(gateway)).status == 401
+
+
+@pytest.mark.clause("INTEGRATION-26")
+async def test_what_a_response_writes_may_be_text_alone(start_gateway: StartGateway) -> None:
+    mock = custom("MOCK", responses={"$default": '{"statusCode": 401}'})
+    gateway = await start_gateway(
+        route_to(mock, "$connect"), assume={"connect-status-code": "text"}
+    )
+
+    assert await accepted(gateway) is None
 
 
 @pytest.mark.clause("INTEGRATION-27")
@@ -695,17 +770,41 @@ async def test_a_queue_gets_the_message_of_a_form(
 
 
 @pytest.mark.clause("INTEGRATION-40")
-async def test_another_action_of_sqs_is_an_error(
+async def test_another_action_that_a_message_chooses_is_an_error(
     start_gateway: StartGateway, server: ScriptedServer
 ) -> None:
     service = ServiceAction(service="sqs", queue_url="https://sqs/queue")
     gateway = await start_gateway(
-        route_to(custom("AWS", "Action=ReceiveMessage", service=service)),
+        route_to(custom("AWS", "Action=$input.path('$.do')", service=service)),
         services_url=lambda: f"http://127.0.0.1:{server.port}",
     )
 
-    assert await error(gateway) == "Internal server error"
+    assert await error(gateway, '{"do":"ReceiveMessage"}') == "Internal server error"
     assert server.requests == []
+
+
+@pytest.mark.clause("INTEGRATION-40")
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (
+            'RequestTemplates: { $default: "MessageBody=a&Action=ReceiveMessage" }',
+            "RequestTemplates.\\$default: calls ReceiveMessage of SQS. Supported: SendMessage",
+        ),
+        (
+            "RequestParameters: { integration.request.querystring.Action: \"'PurgeQueue'\" }",
+            "querystring.Action: is 'PurgeQueue', an action of SQS",
+        ),
+    ],
+)
+def test_another_action_of_sqs_is_refused(
+    load_template: LoadTemplate, more: str, message: str
+) -> None:
+    queue = "  Queue: { Type: AWS::SQS::Queue, Properties: { QueueName: q } }\n"
+    uri = "arn:aws:apigateway:us-east-1:sqs:path/123456789012/q"
+
+    with pytest.raises(TemplateError, match=message):
+        load_template(template(f'IntegrationType: AWS, IntegrationUri: "{uri}", {more}') + queue)
 
 
 @pytest.mark.clause("INTEGRATION-41")
@@ -764,3 +863,37 @@ async def test_a_huge_answer_is_a_network_error(
     server.script("hook", answer(body=b"x" * 10_485_761))
 
     assert await error(gateway) == "Network error communicating with endpoint"
+
+
+@pytest.mark.clause("INTEGRATION-44")
+async def test_the_address_of_an_api_of_the_template_is_here(
+    start_gateway: StartGateway, server: ScriptedServer
+) -> None:
+    host = f"{API_ID}.execute-api.us-east-2.amazonaws.com"
+    gateway = await start_gateway(
+        route_to(custom("HTTP_PROXY", uri=f"https://{host}/some/path?a=b")),
+        gateway_url=lambda: f"http://127.0.0.1:{server.port}",
+    )
+    server.script("path?a=b", answer(body=b"done"))
+
+    assert await ask(gateway, "{}") == "done"
+    assert server.requests[0].path == "/some/path?a=b"
+    assert server.requests[0].headers["host"] == host
+
+
+@pytest.mark.clause("INTEGRATION-45")
+def test_a_function_gets_text_anyway(load_template: LoadTemplate) -> None:
+    proxy = "IntegrationType: AWS_PROXY, IntegrationUri: !GetAtt Function.Arn"
+
+    application = load_template(template(f"{proxy}, ContentHandlingStrategy: CONVERT_TO_TEXT"))
+
+    integration: Any = application.websocket_apis["Api"].routes["$default"].integration
+    assert integration.function == "Function"
+
+
+@pytest.mark.clause("INTEGRATION-45")
+def test_a_function_cannot_get_bytes(load_template: LoadTemplate) -> None:
+    proxy = "IntegrationType: AWS_PROXY, IntegrationUri: !GetAtt Function.Arn"
+
+    with pytest.raises(TemplateError, match="ContentHandlingStrategy: is CONVERT_TO_BINARY"):
+        load_template(template(f"{proxy}, ContentHandlingStrategy: CONVERT_TO_BINARY"))

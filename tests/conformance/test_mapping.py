@@ -32,7 +32,7 @@ Resources:
     Properties: {{ Name: a, ProtocolType: WEBSOCKET, RouteSelectionExpression: $request.body.action }}
   Stage:
     Type: AWS::ApiGatewayV2::Stage
-    Properties: {{ ApiId: !Ref Api, StageName: dev }}
+    Properties: {{ ApiId: !Ref Api, StageName: dev, AutoDeploy: true }}
   Integration:
     Type: AWS::ApiGatewayV2::Integration
     Properties: {{ ApiId: !Ref Api, IntegrationType: MOCK{} }}
@@ -465,3 +465,60 @@ async def test_what_is_not_there_is_not_mapped(
 
     assert "x" not in server.requests[0].headers
     assert server.requests[0].path == "/hook"
+
+
+@pytest.mark.clause("MAPPING-24")
+async def test_a_content_type_is_no_key(start_gateway: StartGateway) -> None:
+    templates = {"application/json": '{"was":"json"}'}
+    gateway = await start_gateway(
+        route_to(custom("AWS", function="join", templates=templates)),
+        functions=RecordingFunctions(join=lambda event: event),
+    )
+
+    assert await ask_json(gateway, it="is") == {"it": "is"}
+
+
+@pytest.mark.clause("MAPPING-24")
+async def test_a_content_type_may_be_the_key(start_gateway: StartGateway) -> None:
+    templates = {"application/json": '{"was":"json"}'}
+    response = IntegrationResponse(
+        key="$default", templates={"application/json": '{"got":$input.json("$.was")}'}
+    )
+    integration = custom("AWS", function="join", templates=templates)
+    gateway = await start_gateway(
+        route_to(replace(integration, responses=(response,))),
+        functions=RecordingFunctions(join=lambda event: event),
+        assume={"template-key": "content-type"},
+    )
+
+    assert await ask_json(gateway) == {"got": "json"}
+
+
+@pytest.mark.clause("MAPPING-24")
+def test_a_template_that_is_never_used_is_named(load_template: LoadTemplate) -> None:
+    application = load_template(mock(RequestTemplates={"application/json": "{}"}))
+
+    (reason,) = [each.reason for each in application.ignored if each.logical_id == "Integration"]
+    assert reason.startswith("RequestTemplates: none has the key $default, and without")
+
+
+@pytest.mark.clause("MAPPING-25")
+@pytest.mark.parametrize(
+    "call",
+    [
+        "$input.path('$..a')",
+        '$input.json("$.a[*]")',
+        "#foreach($x in $input.path('$.a[1:2]'))$x#end",
+        "#set($x = $input.path('$.a[?(@.b)]').size())",
+    ],
+)
+def test_a_path_that_is_not_understood_is_refused(load_template: LoadTemplate, call: str) -> None:
+    with pytest.raises(TemplateError, match="has a path that isn't understood from character"):
+        load_template(mock(RequestTemplates={"$default": call}))
+
+
+@pytest.mark.clause("MAPPING-25")
+async def test_a_path_of_a_template_is_followed(start_gateway: StartGateway) -> None:
+    text = '{"a":{"b":[{"c d":"found"}]}}'
+
+    assert await write(start_gateway, "$input.path(\"$.a.b[0]['c d']\")", text) == "found"

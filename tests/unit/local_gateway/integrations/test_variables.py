@@ -80,7 +80,11 @@ def test_variable_of_a_handshake(template: str, output: str) -> None:
     ("template", "body", "problem"),
     [
         ("$input.json('$')", "text", "the payload isn't JSON: "),
-        ("$input.path('$.a[*]')", "{}", "$input is asked for '$.a[*]', which has a path that "),
+        (
+            "#set($p = '$.a[*]')$input.path($p)",
+            "{}",
+            "$input is asked for '$.a[*]', which has a path that ",
+        ),
         ("$input.path(1)", "{}", "$input is asked for a path that is no text"),
         ("$input.json('$')", "[" * 300 + "]" * 300, "the payload can't be written as JSON: "),
         ("$util.parseJson('{')", "", "$util.parseJson gets what isn't JSON: "),

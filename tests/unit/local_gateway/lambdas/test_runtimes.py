@@ -8,7 +8,7 @@ import pytest
 
 from local_gateway.lambdas.faults import exit_text
 from local_gateway.lambdas.interpreters import Interpreter, Interpreters
-from local_gateway.lambdas.runtimes import interpreter_notes, is_supported
+from local_gateway.lambdas.runtimes import interpreter_notes, is_supported, node_series
 from tests.unit.local_gateway.lambdas.conftest import application
 
 if TYPE_CHECKING:
@@ -73,6 +73,15 @@ def test_functions_for_another_node_are_named(write_function: WriteFunction) -> 
             "they run on 20.1.2, because that is the node on the PATH (/usr/bin/node)",
         )
     ]
+
+
+@pytest.mark.parametrize(
+    ("runtime", "series"), [("nodejs8.10", "8"), ("nodejs22.x", "22"), ("nodejs", None)]
+)
+def test_the_version_of_node(
+    write_function: WriteFunction, runtime: str, series: str | None
+) -> None:
+    assert node_series(write_function(runtime=runtime)) == series
 
 
 @pytest.mark.parametrize(

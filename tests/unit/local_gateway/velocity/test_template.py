@@ -177,6 +177,10 @@ def test_template_that_cannot_be_is_refused_when_compiled(template: str, problem
          "the template makes a text of more than 10485760 characters"),
         ("$x.text.substring(9)", "substring can't take 1 such arguments: begin 9, end 2, length 2"),
         ("$x.text.replaceAll('(', '')", "replaceAll can't take 2 such arguments: "),
+        (
+            "#set($long = '" + "a" * 60 + "')$long.matches('((a|aa)+)+\\2c')",
+            "matches can't take 1 such arguments: the regular expression",
+        ),
         ("$x.list.get(9)", "get can't take 1 such arguments: list index out of range"),
         ("$x.text.length(1, 2)", "length can't take 2 such arguments: "),
         ("#set($x.text.y = 1)", "$x.text.y can't be set: it is part of no map"),
