@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from cloudpush.accepting import MAX_DELAY_MS
-from cloudpush.model import MAX_TTL_MS
+from cloudpush.model import MAX_TTL_MS, MIN_TTL_MS
 from cloudpush.publishing import MAX_TARGETS
 
 NAME_LENGTH = 128
@@ -55,7 +55,7 @@ class MessageRequest(_Request, frozen=True):
     """The content, any JSON object."""
     qos: Literal[0, 1] = 0
     """1 keeps it for each client until that acknowledges it, or its time is over."""
-    ttl_seconds: Annotated[int, Meta(ge=1, le=MAX_TTL_MS // 1000)] | None = None
+    ttl_seconds: Annotated[int, Meta(ge=MIN_TTL_MS // 1000, le=MAX_TTL_MS // 1000)] | None = None
     """How long it is kept from when it is due; a day if nothing is said."""
     delay_seconds: Annotated[int, Meta(ge=1, le=MAX_DELAY_MS // 1000)] | None = None
     deliver_at: Annotated[int, Meta(ge=0, le=2**53 - 1)] | None = None

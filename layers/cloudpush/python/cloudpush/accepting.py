@@ -13,7 +13,7 @@ import msgspec
 from cloudpush import expanding
 from cloudpush.delivery import Report
 from cloudpush.errors import InvalidMessage
-from cloudpush.model import DEFAULT_TTL_MS, MAX_TTL_MS, Expansion, Message, Receipts
+from cloudpush.model import DEFAULT_TTL_MS, MAX_TTL_MS, MIN_TTL_MS, Expansion, Message, Receipts
 from cloudpush.protocol import INBOX_FIELDS_BYTES, UnaddressedEnvelope, is_client_id
 from cloudpush.publishing import check_targets
 
@@ -62,8 +62,10 @@ def new_message(
     """
     now_ms = publication.accepted_at_ms
     clients = None if client_ids is None else check_targets(client_ids)
-    if not 1000 <= ttl_ms <= MAX_TTL_MS:  # noqa: PLR2004 — a second
-        raise InvalidMessage(f"a message lives 1 to {MAX_TTL_MS // 1000} seconds")
+    if not MIN_TTL_MS <= ttl_ms <= MAX_TTL_MS:
+        raise InvalidMessage(
+            f"a message lives {MIN_TTL_MS // 1000} to {MAX_TTL_MS // 1000} seconds"
+        )
     due_at_ms = max(now_ms, due_at_ms or now_ms)
     if due_at_ms > now_ms + MAX_DELAY_MS:
         raise InvalidMessage(f"a message is due within {MAX_DELAY_MS // 1000} seconds")

@@ -176,6 +176,9 @@ class Drain(msgspec.Struct, frozen=True, kw_only=True, tag="drain"):
     client_id: str
 
 
+MIN_TTL_MS: Final = 1000
+"""How long a message waits for its target at least."""
+
 MAX_TTL_MS: Final = 7 * 24 * 60 * 60 * 1000
 """How long a message may wait for its target."""
 
