@@ -4,7 +4,8 @@ Host and Origin are checked here, before anything is run: the emulator answers t
 alone unless it was told otherwise, so that no web page reaches it by DNS rebinding, and to the
 hosts of deployed APIs, whose addresses only AWS can change; and what only developers and functions
 call (`@connections`, the Invoke API, the emulator's own pages) refuses requests that a page of
-another origin makes. The WebSocket and HTTP APIs leave the Origin to the functions, as AWS does.
+another origin makes. The WebSocket and HTTP APIs leave the Origin to the functions, as AWS does,
+unless `--allow-origin` says which ones there are.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from local_gateway import answer, clock, limits
+from local_gateway import why as reasons
 from local_gateway.addressing import (
     Address,
     Addressing,
@@ -23,19 +25,17 @@ from local_gateway.addressing import (
     Socket,
 )
 from local_gateway.assumptions import DEFAULTS
+from local_gateway.browsers import foreign_origin, host_of, is_cross_site, is_for_this_machine
 from local_gateway.ids import GatewayIds
+from local_gateway.why import Why
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Set as AbstractSet
 
     from local_gateway.answer import Answer
     from local_gateway.api import Application, HttpApi, Stage, WebSocketApi
     from local_gateway.asgi import Receive, Scope, Send
     from local_gateway.assumptions import Assumptions
-
-    Headers = Iterable[tuple[bytes, bytes]]
-
-LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
 
 class SocketFront(Protocol):
@@ -94,8 +94,24 @@ class App:
         own: Front,
         assumptions: Assumptions = DEFAULTS,
         allow_remote: bool = False,
+        allowed_origins: AbstractSet[str] = frozenset(),
+        why: Why | None = None,
     ) -> None:
-        """Take the parts; `allow_remote` lifts the check of the Host header."""
+        """Take the parts, and how they are guarded.
+
+        Args:
+            application: Its addresses are known.
+            sockets: The part for WebSocket clients.
+            management: The part for `@connections`.
+            http: The part for HTTP APIs.
+            invoke: The part for the Invoke API.
+            own: The part for the emulator's own pages.
+            assumptions: What is open, decided.
+            allow_remote: Whether any Host is served.
+            allowed_origins: Whose web pages may use the WebSocket and HTTP APIs, beside those of
+                this machine; empty stands for all, as on AWS.
+            why: Is told of the pages that AWS would let in too.
+        """
         self._ids = GatewayIds("")
         self._to_plain_request = (
             answer.UPGRADE_REQUIRED if assumptions.plain_request == "426" else answer.FORBIDDEN
@@ -107,6 +123,8 @@ class App:
         self._invoke = invoke
         self._own = own
         self._allow_remote = allow_remote
+        self._allowed_origins = allowed_origins
+        self._why = why or Why()
 
     def reload(self, application: Application) -> None:
         """Know the addresses of a changed template from now on."""
@@ -116,7 +134,7 @@ class App:
         """Hand a request or a connection to its part."""
         is_websocket = scope["type"] == "websocket"
         raw_path: str = scope["raw_path"].decode("latin-1").partition("?")[0]
-        address = self._addressing.resolve_at(_host(scope["headers"]), raw_path)
+        address = self._addressing.resolve_at(host_of(scope["headers"]), raw_path)
         if address is None:
             if not self._allow_remote and not is_for_this_machine(scope["headers"]):
                 await self._refuse(send, answer.FORBIDDEN, is_websocket=is_websocket)
@@ -134,6 +152,8 @@ class App:
             await self._refuse(send, answer.FORBIDDEN, is_websocket=True)
         elif len(scope["raw_path"]) + len(scope["query_string"]) >= limits.URL_LENGTH:
             await self._refuse(send, answer.URI_TOO_LONG, is_websocket=True)
+        elif self._is_refused_origin(scope, f"stage {address.stage.name}"):
+            await self._refuse(send, answer.FORBIDDEN, is_websocket=True)
         else:
             await self._sockets(address.api, address.stage, scope, receive, send)
 
@@ -149,7 +169,10 @@ class App:
                     address.api, address.stage, address.connection_id, scope, receive, send
                 )
             case Http():
-                await self._http(address.api, scope, receive, send)
+                if self._is_refused_origin(scope, f"HTTP API {address.api.logical_id}"):
+                    await self._refuse(send, answer.FORBIDDEN)
+                else:
+                    await self._http(address.api, scope, receive, send)
             case Invoke():
                 await self._invoke(scope, receive, send)
             case OwnPage():
@@ -159,34 +182,17 @@ class App:
             case Nowhere():
                 await self._refuse(send, answer.FORBIDDEN)
 
+    def _is_refused_origin(self, scope: Scope, place: str) -> bool:
+        """Tell whether a page's request for an API is refused; say so if AWS wouldn't look."""
+        origin = foreign_origin(scope["headers"])
+        if origin is None:
+            return False
+        if not self._allowed_origins:
+            self._why.say(reasons.FOREIGN_ORIGIN, place, origin=origin)
+            return False
+        return origin not in self._allowed_origins
+
     async def _refuse(self, send: Send, refusal: Answer, *, is_websocket: bool = False) -> None:
         """Answer a request, or a handshake, that no part gets to see."""
         respond = answer.refuse if is_websocket else answer.respond
         await respond(send, refusal, self._ids.new_request_id(clock.now_ms()))
-
-
-def is_for_this_machine(headers: Headers) -> bool:
-    """Tell whether the Host header names this machine, with any port or none."""
-    return _host(headers) in LOOPBACK_NAMES
-
-
-def _host(headers: Headers) -> str:
-    """Return the name in the Host header, empty if there is none."""
-    for name, value in headers:
-        if name.lower() == b"host":
-            return _bare(value)
-    return ""
-
-
-def is_cross_site(headers: Headers) -> bool:
-    """Tell whether a web page that did not come from this machine makes the request."""
-    for name, value in headers:
-        if name.lower() == b"origin":
-            return _bare(value.rpartition(b"://")[2]) not in LOOPBACK_NAMES
-    return False
-
-
-def _bare(host: bytes) -> str:
-    """Return a host without its port, in lower case."""
-    text = host.decode("latin-1").lower()
-    return text if text.endswith("]") else text.rpartition(":")[0] or text

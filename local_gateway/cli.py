@@ -26,6 +26,7 @@ from local_gateway.errors import StartError, TemplateError
 from local_gateway.inspector import tail
 from local_gateway.options import WrongInput, parser, read_options
 from local_gateway.template import load
+from local_gateway.terminal import one_line, printable
 from local_gateway.why import Why
 
 if TYPE_CHECKING:
@@ -141,11 +142,11 @@ def _print(text: str) -> None:
 
 def _log(line: str) -> None:
     with contextlib.suppress(BrokenPipeError):
-        print(line, file=sys.stderr, flush=True)
+        print(printable(line), file=sys.stderr, flush=True)
 
 
 def _why(line: str) -> None:
-    _log(f"why: {line}")
+    _log(f"why: {one_line(line)}")
 
 
 def _complain(text: str) -> None:

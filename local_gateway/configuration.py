@@ -55,6 +55,7 @@ class Options:
     state_dir: Path | None = None
     cache_dir: Path | None = None
     allow_remote: bool = False
+    allowed_origins: frozenset[str] = frozenset()
     is_redirecting_sdks: bool = True
     """Whether calls of AWS SDKs are kept on this machine."""
     is_watching: bool = False

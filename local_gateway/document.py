@@ -13,6 +13,8 @@ from local_gateway.tree import Place, Value, kind_of
 if TYPE_CHECKING:
     from pathlib import Path
 
+MAX_BYTES: Final = 8_000_000
+"""What is read of a file. CloudFormation takes 1 MB ("Quotas"), of a template that was packaged."""
 _UNWRITABLE: Final = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -20,10 +22,14 @@ def read_text(file: Path) -> str:
     """Read a template's text, which is UTF-8 with or without a byte order mark.
 
     Raises:
-        TemplateError: There is no such file, or it isn't text.
+        TemplateError: There is no such file, it isn't text, or too long.
     """
     try:
-        return file.read_bytes().decode("utf-8-sig")
+        with file.open("rb") as stream:
+            content = stream.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            raise TemplateError(f"is longer than {MAX_BYTES:,} bytes", file=file)
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise TemplateError(f"byte {error.start} is not UTF-8", file=file) from error
     except OSError as error:

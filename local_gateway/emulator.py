@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from local_gateway import clock, debugging, endpoints, own_resources, redirect
 from local_gateway import why as reasons
-from local_gateway.app import App, is_cross_site, is_for_this_machine
+from local_gateway.app import App
 from local_gateway.authorization.access import Access
 from local_gateway.banner import write_banner
-from local_gateway.browsers import BLOCKED_BY_BROWSERS
+from local_gateway.browsers import BLOCKED_BY_BROWSERS, is_cross_site, is_for_this_machine
 from local_gateway.faults import Faults
 from local_gateway.handlers import check_handlers
 from local_gateway.http_api import HttpApiFront
@@ -276,6 +276,8 @@ class Emulator:
             own=own,
             assumptions=options.assumptions,
             allow_remote=options.allow_remote,
+            allowed_origins=options.allowed_origins,
+            why=self._why,
         )
         places = dict(endpoints.places(application))
         server = Server(

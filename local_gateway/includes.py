@@ -15,17 +15,22 @@ from local_gateway.tree import Place, Value, kind_of
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from local_gateway.budget import Budget
+
 NAME: Final = "AWS::Include"
 _FUNCTION: Final = "Fn::Transform"
 
 
-def expand(tree: dict[str, Value], file: Path) -> tuple[dict[str, Value], tuple[Path, ...]]:
+def expand(
+    tree: dict[str, Value], file: Path, budget: Budget
+) -> tuple[dict[str, Value], tuple[Path, ...]]:
     """Return the template with the files that it includes, and their names.
 
     Raises:
-        TemplateError: A file is not there, is no mapping, or has a key that is there already.
+        TemplateError: A file is not there, is no mapping, or has a key that is there already; or
+            all of them together are too much.
     """
-    includes = _Includes(file)
+    includes = _Includes(file, budget)
     declared = tree.get("Transform")
     transforms = declared if isinstance(declared, list) else [declared]
     kept = [each for each in transforms if not _is_include(each)]
@@ -47,8 +52,9 @@ def _is_include(transform: Value) -> bool:
 class _Includes:
     """The files that one template includes."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, budget: Budget) -> None:
         self._file = file
+        self._budget = budget
         self.files: list[Path] = []
 
     def expand(self, value: Value, place: Place) -> Value:
@@ -76,6 +82,7 @@ class _Includes:
             raise place.error(f"there is no file {file}")
         self.files.append(file)
         included = document.parse(document.read_text(file), file)
+        self._budget.spend_tree(included, place)
         rest = {key: value for key, value in into.items() if key != _FUNCTION}
         return self._combine(rest, included, place, location)
 

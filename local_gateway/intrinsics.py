@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from local_gateway import pseudoparameters
+from local_gateway.budget import Budget
 from local_gateway.conditions import Conditions
 from local_gateway.imports import Imports
 from local_gateway.parameters import ParameterValue, Unknown
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from local_gateway.api import Identity
 
 _VARIABLE: Final = re.compile(r"\$\{([^${}]*)\}")
+_MAX_OPEN: Final = 50
+"""How many names may depend on each other in a row; each takes a dozen of Python's frames."""
 
 
 class Resolver:
@@ -49,11 +52,14 @@ class Resolver:
         sections: Mapping[str, Mapping[str, Value]],
         parameters: Mapping[str, ParameterValue],
         imports: Mapping[str, str] | None = None,
+        budget: Budget | None = None,
     ) -> None:
         """Take the sections of an expanded template by name, and its parameters' values.
 
-        `imports` are what it takes from elsewhere, by export, attribute or dynamic reference.
+        `imports` are what it takes from elsewhere, by export, attribute or dynamic reference;
+        `budget` is what is left of the template's, a whole one if there is none.
         """
+        self.budget = budget or Budget()
         self.identity = identity
         self.resources = sections["Resources"]
         self._file = file
@@ -87,8 +93,10 @@ class Resolver:
 
         Raises:
             UnresolvedValue: It depends on something outside of the template.
-            TemplateError: A function is wrong, or refers to what isn't there.
+            TemplateError: A function is wrong, or refers to what isn't there; or all of the
+                template's functions together make too much.
         """
+        self.budget.spend(place)
         if isinstance(value, dict):
             if len(value) == 1:
                 name, argument = next(iter(value.items()))
@@ -119,7 +127,9 @@ class Resolver:
         if isinstance(resolved, bool):
             return "true" if resolved else "false"
         if isinstance(resolved, str | int | float):
-            return str(resolved)
+            text = str(resolved)
+            self.budget.spend(place, len(text))
+            return text
         kind = "AWS::NoValue" if isinstance(resolved, NoValue) else kind_of(resolved)
         raise place.error(f"is {kind}", allowed="a text")
 
@@ -148,6 +158,8 @@ class Resolver:
         """Guard against what depends on itself, while `what` is being resolved."""
         if what in self._open:
             raise place.error(f"{what} depends on itself: {' → '.join([*self._open, what])}")
+        if len(self._open) == _MAX_OPEN:
+            raise place.error(f"{self._open[0]} depends on more than {_MAX_OPEN} others in a row")
         self._open.append(what)
         try:
             yield
@@ -282,7 +294,9 @@ class Resolver:
         resolved = self.resolve(argument, at)
         if not isinstance(resolved, list | dict):
             raise at.error("gets no list or mapping", allowed="a list or a mapping")
-        return json.dumps(resolved, separators=(",", ":"), ensure_ascii=False)
+        text = json.dumps(resolved, separators=(",", ":"), ensure_ascii=False)
+        self.budget.spend(at, len(text))  # quotes within quotes double at every level
+        return text
 
     def _get_azs(self, argument: Value, place: Place) -> list[Value]:
         region = self.text(argument, place.at("Fn::GetAZs")) or self.identity.region

@@ -62,6 +62,7 @@ class _Loops:
 
     def __init__(self, resolver: Resolver) -> None:
         self._resolver = resolver
+        self._budget = resolver.budget
         self._entries = 0
 
     def expand(self, value: Value, place: Place) -> Value:
@@ -92,7 +93,7 @@ class _Loops:
             self._entries += len(body)
             if self._entries > _MAX_ENTRIES:
                 raise place.error(f"stands for more than {_MAX_ENTRIES:,} entries")
-            written = self.expand(_substitute(body, identifier, item), place.at(2))
+            written = self.expand(self._substitute(body, identifier, item, place), place.at(2))
             entries += written.items() if isinstance(written, dict) else ()
         return entries
 
@@ -106,20 +107,23 @@ class _Loops:
             items += item if isinstance(item, list) else [item]
         return [self._resolver.text(item, place) for item in items]
 
-
-def _substitute(value: Value, identifier: str, item: str) -> Value:
-    """Return the body of a loop for one of its items."""
-    if isinstance(value, str):
-        # &{…} leaves out what a logical id can't have.
-        plain = _NOT_IN_A_LOGICAL_ID.sub("", item)
-        return value.replace(f"${{{identifier}}}", item).replace(f"&{{{identifier}}}", plain)
-    if isinstance(value, list):
-        return [_substitute(inner, identifier, item) for inner in value]
-    if isinstance(value, dict):
-        if value == {"Ref": identifier}:
-            return item
-        return {
-            str(_substitute(key, identifier, item)): _substitute(inner, identifier, item)
-            for key, inner in value.items()
-        }
-    return value
+    def _substitute(self, value: Value, identifier: str, item: str, place: Place) -> Value:
+        """Return the body of a loop for one of its items."""
+        if isinstance(value, str):
+            # &{…} leaves out what a logical id can't have.
+            self._budget.spend(place, len(value) + value.count(f"{{{identifier}}}") * len(item))
+            plain = _NOT_IN_A_LOGICAL_ID.sub("", item)
+            return value.replace(f"${{{identifier}}}", item).replace(f"&{{{identifier}}}", plain)
+        self._budget.spend(place)
+        if isinstance(value, list):
+            return [self._substitute(inner, identifier, item, place) for inner in value]
+        if isinstance(value, dict):
+            if value == {"Ref": identifier}:
+                return item
+            return {
+                str(self._substitute(key, identifier, item, place)): self._substitute(
+                    inner, identifier, item, place
+                )
+                for key, inner in value.items()
+            }
+        return value

@@ -179,6 +179,14 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="let --host be more than loopback: whoever reaches the port can run your functions",
     )
+    add(
+        "--allow-origin",
+        action="append",
+        default=[],
+        metavar="ORIGIN",
+        help="let only web pages of this machine and of ORIGIN use the WebSocket and HTTP APIs; "
+        "repeatable (default: all, as on AWS)",
+    )
     return parser
 
 
@@ -216,6 +224,7 @@ def read_options(parsed: argparse.Namespace) -> Options:
         state_dir=parsed.state_dir,
         cache_dir=Path(cache) / "cloudpush",
         allow_remote=parsed.allow_remote,
+        allowed_origins=frozenset(map(_origin, parsed.allow_origin)),
         is_redirecting_sdks=not parsed.no_sdk_redirect,
         strict_auth=parsed.strict_auth,
         credentials=_credentials(),
@@ -313,6 +322,15 @@ def _environment(file: Path) -> dict[str, dict[str, str]]:
             for name, value in cast("dict[str, Any]", variables).items()
         }
     return environment
+
+
+def _origin(text: str) -> str:
+    """Return an origin as browsers write it (RFC 6454, section 6.2)."""
+    if text != "null" and not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^/?#@\s]+", text):
+        raise WrongInput(
+            f"--allow-origin takes an origin, such as https://app.example:8443, found {text!r}."
+        )
+    return text
 
 
 def _is_loopback(host: str) -> bool:

@@ -39,6 +39,12 @@ Direct: TypeAlias = "Callable[[str, bytes, Headers], Reply | None]"
 """Takes a request's method, target and headers, and returns what answers it. None leaves it to the
 ASGI application, whose checks of a request a direct answer does not pass through."""
 
+HEAD_BYTES = 65_536
+"""What a request's head may have, give or take what one read brings; the parser has no limit."""
+_HEAD_TOO_LONG = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\n"
+    b"Content-Length: 0\r\n\r\n"
+)
 _STOP_SECONDS = 2.5
 _BACKLOG = 2_048
 
@@ -72,14 +78,18 @@ class HttpProtocol(HttpToolsProtocol):
     _reply: Reply | None = None
     _body: list[bytes]
     _body_length: int
+    _is_in_head = False
+    _head_length = 0
 
     def on_message_begin(self) -> None:
         """Begin a request."""
         super().on_message_begin()
         self.raw_headers = []
+        self._is_in_head = True
 
     def on_headers_complete(self) -> None:
         """Find out who answers, once the head is there."""
+        self._is_in_head = False
         direct = self.server_state.direct
         if direct is not None and self._is_free():
             method = self.parser.get_method().decode("ascii")
@@ -136,6 +146,11 @@ class HttpProtocol(HttpToolsProtocol):
             # Else it is an ordinary request, which has been dispatched.
         except httptools.HttpParserError:
             self.send_400_response("Invalid HTTP request received.")
+            return
+        self._head_length = self._head_length + len(data) if self._is_in_head else 0
+        if self._head_length > HEAD_BYTES:
+            self.transport.write(_HEAD_TOO_LONG)
+            self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let a stopping server know."""

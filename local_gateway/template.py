@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from local_gateway import document, includes, loops, samtransform
 from local_gateway import parameters as declared_parameters
 from local_gateway.api import Application
+from local_gateway.budget import Budget
 from local_gateway.declarations import Declarations
 from local_gateway.errors import TemplateError, UnresolvedValue, UnsupportedFeature
 from local_gateway.intrinsics import Resolver
@@ -84,7 +85,8 @@ def load(
     """
     text = document.read_text(path)
     tree = document.parse(text, path)
-    tree, included = includes.expand(tree, path)
+    budget = Budget()
+    tree, included = includes.expand(tree, path, budget)
     _check_sections(tree, path)
     values = declared_parameters.read(
         _section(tree, "Parameters", path), parameters, Place(path, path="Parameters")
@@ -94,7 +96,8 @@ def load(
             raise Place(path, path="Transform").error(
                 f"is without {loops.TRANSFORM}, which Fn::ForEach needs"
             )
-        tree = loops.expand(tree, _resolver(tree, path, values, identity, imports or {}), path)
+        resolver = _resolver(tree, path, values, identity, imports or {}, budget)
+        tree = loops.expand(tree, resolver, path)
     if samtransform.TRANSFORM in _transforms(tree, path):
         tree = samtransform.expand(
             json.dumps(tree) if included or is_looping else text,
@@ -105,7 +108,7 @@ def load(
             cache_dir=None if cache_dir is None else cache_dir / "sam",
         )
     try:
-        resolver = _resolver(tree, path, values, identity, imports or {})
+        resolver = _resolver(tree, path, values, identity, imports or {}, budget)
         application = _read_application(
             Declarations(resolver, path, overridden=env_vars or {}),
             outputs=_read_outputs(_section(tree, "Outputs", path), resolver, path),
@@ -123,11 +126,14 @@ def _resolver(
     values: Mapping[str, declared_parameters.ParameterValue],
     identity: Identity,
     imports: Mapping[str, str],
+    budget: Budget,
 ) -> Resolver:
     sections = {
         name: _section(tree, name, path) for name in ("Resources", "Conditions", "Mappings")
     }
-    return Resolver(path, identity, sections=sections, parameters=values, imports=imports)
+    return Resolver(
+        path, identity, sections=sections, parameters=values, imports=imports, budget=budget
+    )
 
 
 def _read_application(

@@ -211,6 +211,12 @@ BLOCKED_PORT = _reason(
     "ENDPOINT-1",
     "browsers refuse to connect to it, a bad port of the fetch standard; other clients don't",
 )
+FOREIGN_ORIGIN = _reason(
+    "foreign-origin",
+    "CONNECT-23",
+    "a web page of {origin} uses it: let in, as API Gateway looks at no Origin; a function or an "
+    "authorizer has to, and --allow-origin refuses what it doesn't name",
+)
 DEPLOYMENT_MISSES_ROUTE = _reason(
     "deployment-misses-route",
     "DEPLOY-2",

@@ -25,6 +25,8 @@ MAX_DEPTH: Final = 100
 """Nested lists and mappings; CloudFormation's own templates stay far below."""
 MAX_NODES: Final = 500_000
 """Values after aliases are expanded; a template has at most 1 MB of text ("Quotas")."""
+MAX_CHARACTERS: Final = 10_000_000
+"""Text after aliases are expanded, for the same reason."""
 
 _SHORT_TAGS: Final = frozenset(
     [
@@ -70,10 +72,11 @@ def read(text: str, file: Path) -> Value:
 
 @dataclass(slots=True)
 class _Anchored:
-    """A value with a name, and how many nodes one more use of it adds."""
+    """A value with a name, and how many nodes and characters one more use of it adds."""
 
     value: Value
     nodes: int
+    characters: int
 
 
 class _Reader:
@@ -83,7 +86,7 @@ class _Reader:
         self._file = file
         self._text = text
         self._anchors: dict[str, _Anchored | None] = {}
-        self._nodes = 0
+        self._nodes = self._characters = 0
         self._events: Iterator[yaml.Event] = iter(())
 
     def read(self) -> Value:
@@ -117,7 +120,8 @@ class _Reader:
             raise self._error(event, f"nested deeper than {MAX_DEPTH} levels")
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event)
-        before, anchor = self._nodes, cast("str | None", getattr(event, "anchor", None))
+        nodes, characters = self._nodes, self._characters
+        anchor = cast("str | None", getattr(event, "anchor", None))
         if anchor is not None:
             self._anchors[anchor] = None
         plain: Value
@@ -126,16 +130,24 @@ class _Reader:
         elif isinstance(event, yaml.MappingStartEvent):
             plain = self._mapping(depth)
         else:
-            plain = self._scalar(cast("yaml.ScalarEvent", event))
+            scalar = cast("yaml.ScalarEvent", event)
+            self._count(event, 0, len(scalar.value))
+            plain = self._scalar(scalar)
         value = self._tagged(event, plain)
         if anchor is not None:
-            self._anchors[anchor] = _Anchored(value, self._nodes - before)
+            self._anchors[anchor] = _Anchored(
+                value, self._nodes - nodes, self._characters - characters
+            )
         return value
 
-    def _count(self, event: yaml.Event, nodes: int) -> None:
+    def _count(self, event: yaml.Event, nodes: int, characters: int = 0) -> None:
         self._nodes += nodes
+        self._characters += characters
         if self._nodes > MAX_NODES:
             raise self._error(event, f"more than {MAX_NODES:,} values once aliases are expanded")
+        if self._characters > MAX_CHARACTERS:
+            problem = f"more than {MAX_CHARACTERS:,} characters once aliases are expanded"
+            raise self._error(event, problem)
 
     def _alias(self, event: yaml.AliasEvent) -> Value:
         name = str(event.anchor)
@@ -144,7 +156,7 @@ class _Reader:
         anchored = self._anchors[name]
         if anchored is None:
             raise self._error(event, f"the alias *{name} stands within its own anchor")
-        self._count(event, anchored.nodes)
+        self._count(event, anchored.nodes, anchored.characters)
         return anchored.value
 
     def _sequence(self, depth: int) -> list[Value]:

@@ -8,6 +8,8 @@ Lines go out on the pipe: `ready` once, then `QUEUE DUE_MS` for each message tha
 there to receive. A line that comes in is another state of the clock, and is answered `heard`,
 behind all that was to be said before. End of file ends the process.
 
+A web page can reach any port of loopback, so what a browser sends is refused.
+
 One event loop in one thread serves everything, and moto is called on it: moto isn't safe with
 threads, and a lock around it would serve one request at a time just the same. Requests go to moto's
 handlers directly. On the way through its Flask application, the same GetItem takes 2.5 times as
@@ -34,6 +36,7 @@ from moto.sqs.responses import SQSResponse
 from werkzeug.exceptions import HTTPException
 
 from local_gateway import clock
+from local_gateway.browsers import is_cross_site, is_for_this_machine
 from local_gateway.services import moto_queues
 
 if TYPE_CHECKING:
@@ -65,7 +68,10 @@ class MotoApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         body = await _read(receive)
-        status, headers, content = await self.answer(scope, body)
+        if is_for_this_machine(scope["headers"]) and not is_cross_site(scope["headers"]):
+            status, headers, content = await self.answer(scope, body)
+        else:
+            status, headers, content = _failure(403, "AccessDenied", "this isn't for web pages")
         raw = [(k.lower().encode("latin-1"), v.encode("latin-1")) for k, v in headers.items()]
         raw.append((b"content-length", str(len(content)).encode()))
         await send({"type": "http.response.start", "status": status, "headers": raw})

@@ -315,3 +315,11 @@ async def test_what_a_hasty_client_sends_is_processed_after_the_101(
 
     assert response.status == 101
     assert bodies == {"early", "bird"}
+
+
+@pytest.mark.clause("CONNECT-23")
+@pytest.mark.parametrize("origin", ["https://evil.example", "null"])
+async def test_a_page_of_any_origin_connects(main: Stage, origin: str) -> None:
+    event = await main.connect_event(origin=origin)
+
+    assert event["headers"]["Origin"] == origin

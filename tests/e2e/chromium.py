@@ -25,6 +25,8 @@ START_SECONDS = 30.0
 STEP_SECONDS = 15.0
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+REBOUND = "rebound.example"
+"""A name that leads the browser to this machine, as its owner could make it."""
 _SWITCHES = (
     "--headless",
     "--disable-gpu",
@@ -37,6 +39,7 @@ _SWITCHES = (
     "--disable-sync",
     "--no-first-run",
     "--remote-debugging-port=0",
+    f"--host-resolver-rules=MAP {REBOUND} 127.0.0.1",
 )
 
 # Resolves as soon as the expression is true, looking again after each change of the document.

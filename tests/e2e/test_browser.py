@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 import pytest_asyncio
 
-from tests.e2e.chromium import Browser, Page, running_browser
+from tests.e2e.chromium import REBOUND, Browser, Page, running_browser
 from tests.e2e.gateway_process import GatewayProcess, free_port, main_job, running_gateway
 
 if TYPE_CHECKING:
@@ -249,3 +249,53 @@ async def test_nothing_sticks_out_at_any_width(
         )
 
     assert sticking_out == []
+
+
+async def test_a_page_from_elsewhere_cannot_move_the_time_or_invoke(
+    browser: Browser, gateway: GatewayProcess
+) -> None:
+    requests = {
+        "/_gateway/clock": {"advance": 600},
+        "/_gateway/faults": {"late-disconnect": 1},
+        "/2015-03-31/functions/SweepFunction/invocations": {},
+    }
+    async with browser.page() as page:
+        sent = await page.evaluate(
+            f"Promise.all(Object.entries({json.dumps(requests)}).map(([path, body]) =>"
+            f" fetch('{gateway.url}' + path, {{method: 'POST', mode: 'no-cors',"
+            " body: JSON.stringify(body)}).then((answer) => answer.type)))"
+        )
+    clock = (await gateway.http.get("/_gateway/clock")).json()
+    faults = (await gateway.http.get("/_gateway/faults")).json()
+
+    assert sent == ["opaque"] * 3  # the requests were made; their answers are hidden from the page
+    assert clock["offsetSeconds"] == 0
+    assert {fault["value"] for fault in faults["faults"].values()} == {0}
+
+
+async def test_its_sockets_are_accepted_as_on_aws_and_the_developer_hears_of_it(
+    browser: Browser, gateway: GatewayProcess
+) -> None:
+    async with browser.page() as page:
+        hello = await page.evaluate(
+            "new Promise((resolve, reject) => {"
+            f" const socket = new WebSocket('{gateway.websocket_url}?channelId=hijacked');"
+            " socket.onmessage = (event) => resolve(JSON.parse(event.data).msgType);"
+            " socket.onerror = reject; })"
+        )
+    said = (await gateway.http.get("/_gateway/why")).json()["why"]
+
+    assert hello == 0
+    (line,) = [each for each in said if each["id"] == "foreign-origin"]
+    assert (line["place"], line["text"][:21]) == ("stage dev", "a web page of null us")
+
+
+@pytest.mark.parametrize("path", ["/", "/_gateway/connections", "/server/get?channelId=alice"])
+async def test_a_rebound_name_shows_a_page_nothing(
+    browser: Browser, gateway: GatewayProcess, path: str
+) -> None:
+    async with browser.page() as page:
+        await page.open(f"http://{REBOUND}:{gateway.port}{path}")
+        text = await page.evaluate("document.body.textContent")
+
+    assert json.loads(text) == {"message": "Forbidden"}

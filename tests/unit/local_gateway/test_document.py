@@ -125,6 +125,17 @@ def test_the_number_of_values_is_limited() -> None:
         read("a: &a [" + "x," * 1_000 + "]\nb: &b [" + "*a," * 1_000 + "]")
 
 
+def test_the_text_that_aliases_stand_for_is_limited() -> None:
+    assert yamltree.MAX_CHARACTERS == 10_000_000
+    with pytest.raises(TemplateError, match="more than 10,000,000 characters once aliases"):
+        read(f"a: &a {'x' * 100_000}\nb: [{'*a,' * 100}]")
+
+
+def test_a_file_without_end_is_read_up_to_a_limit() -> None:
+    with pytest.raises(TemplateError, match="is longer than 8,000,000 bytes"):
+        document.read_text(Path("/dev/zero"))
+
+
 def test_json_is_read_by_its_suffix() -> None:
     assert read('{"a": [1, 1.5, null]}', Path("Stack.template.json")) == {"a": [1, 1.5, None]}
 

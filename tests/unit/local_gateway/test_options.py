@@ -72,3 +72,17 @@ def test_an_interpreter_that_is_of_no_use_is_said(given: str, problem: str) -> N
         read_options(parsed)
 
     assert str(caught.value).startswith(f"--python {problem}")
+
+
+def test_origins_are_given_as_browsers_write_them() -> None:
+    parsed = parser().parse_args(
+        ["--allow-origin", "https://app.example:8443", "--allow-origin", "null"]
+    )
+
+    assert read_options(parsed).allowed_origins == {"https://app.example:8443", "null"}
+
+
+@pytest.mark.parametrize("text", ["app.example", "https://app.example/", "*", "https://"])
+def test_what_is_no_origin_is_refused(text: str) -> None:
+    with pytest.raises(WrongInput, match=r"^--allow-origin takes an origin, such as https://"):
+        read_options(parser().parse_args(["--allow-origin", text]))

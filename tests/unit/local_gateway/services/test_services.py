@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import botocore.session
+import httpx
 import psutil
 import pytest
 import pytest_asyncio
@@ -121,6 +122,23 @@ def dynamodb(services: Services) -> Iterator[DynamoDBClient]:
     client = make_client("dynamodb", services.environment["AWS_ENDPOINT_URL_DYNAMODB"])
     yield client
     client.close()
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Host": "evil.example"},
+    ],
+)
+async def test_a_web_page_is_refused(services: Services, headers: dict[str, str]) -> None:
+    target = {"X-Amz-Target": "AmazonSQS.ListQueues", "Content-Type": "text/plain"}
+
+    async with httpx.AsyncClient() as client:
+        answer = await client.post(services.url, json={}, headers={**target, **headers})
+
+    assert answer.status_code == 403
 
 
 async def test_queues_have_their_attributes(sqs: SQSClient) -> None:
