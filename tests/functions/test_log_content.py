@@ -219,3 +219,34 @@ def test_nor_when_a_silent_client_is_swept(
 
     assert "ConnectionsSwept" in written()
     assert CANARY not in written()
+
+
+def connect_as(client_id: str) -> Push:
+    event = connect_event({"channelId": client_id})
+    return lambda _: connect.handler(event, FakeLambdaContext())
+
+
+INJECTED = '\r\n{"level":"ERROR","message":"forged"}\r\n\x1b[2J\x9b2J\u2028forged'
+
+
+@pytest.mark.parametrize(
+    "push",
+    [
+        send_frame(json.dumps({"msgType": 1, "to": INJECTED, "msg": {}, "messageId": INJECTED})),
+        send_frame(json.dumps({"msgType": INJECTED})),
+        send_frame(INJECTED),
+        send_request(json.dumps({"to": INJECTED, "msg": {}, "from": INJECTED})),
+        send_request(json.dumps({"to": "alice", "msg": {}, "requestId": INJECTED})),
+        connect_as(INJECTED),
+    ],
+)
+def test_what_a_client_sends_makes_no_line_of_its_own(
+    environment: Environment, lines: Lines, push: Push
+) -> None:
+    environment.store.down = {"resolve"}
+
+    push(environment)
+
+    written = [json.loads(line) for line in lines.text.split("\n") if line]
+    assert [line for line in written if line.get("message") == "forged"] == []
+    assert not any(character in lines.text for character in "\r\x1b\x9b\u2028")
