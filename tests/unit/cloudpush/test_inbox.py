@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 import pytest
 
-from cloudpush import accepting, expanding, inbox, sweeping
+from cloudpush import accepting, expanding, inbox, publishing, sweeping
 from cloudpush.errors import InvalidMessage, PayloadTooLarge, QueueUnavailable
 from cloudpush.model import (
     Drain,
@@ -18,6 +18,7 @@ from cloudpush.model import (
     Welcome,
 )
 from cloudpush.ports import Outcome
+from tests.fakes.jobs import Sent
 from tests.fakes.push_service import Stage, a_publication
 
 if TYPE_CHECKING:
@@ -162,6 +163,34 @@ async def test_a_pending_connection_is_left_to_its_welcome() -> None:
     hello, message = posted(stage)
     assert [hello[each] for each in ("msgType", "seq", "after", "resumed")] == [0, 1, 0, False]
     assert (message["msgType"], message["seq"]) == (1, 1)
+
+
+async def test_a_push_of_qos_0_that_opens_a_connection_leaves_no_inbox_waiting() -> None:
+    stage = Stage()
+    stage.connect("alice", is_open=False, seconds_ago=0)
+    await push(stage, "alice")
+
+    await publishing.publish(a_publication(), ["alice"], outlet=stage.outlet, clock=stage.clock)
+
+    opened = stage.find("alice-1")
+    assert opened is not None
+    assert opened.is_open
+    assert stage.jobs.sent == [Sent(Drain(client_id="alice"), delay_seconds=1)]
+
+
+async def test_a_connection_whose_inbox_nobody_would_look_after_stays_pending() -> None:
+    stage = Stage()
+    stage.connect("alice", is_open=False, seconds_ago=0)
+    stage.jobs.is_down = True
+
+    published = await publishing.publish(
+        a_publication(), ["alice"], outlet=stage.outlet, clock=stage.clock
+    )
+
+    pending = stage.find("alice-1")
+    assert [each.connection_id for each in published.report.sent] == ["alice-1"]
+    assert pending is not None
+    assert not pending.is_open
 
 
 async def test_every_connection_of_a_client_gets_it() -> None:

@@ -26,8 +26,8 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from cloudpush import protocol
-from cloudpush.errors import StoreUnavailable
-from cloudpush.model import YOUNG_MS, Connection, Delivery, Eviction, Welcome
+from cloudpush.errors import QueueUnavailable, StoreUnavailable
+from cloudpush.model import YOUNG_MS, Connection, Delivery, Drain, Eviction, Welcome
 from cloudpush.ports import Outcome, Post
 
 if TYPE_CHECKING:
@@ -144,7 +144,8 @@ async def deliver(
             ],
             delay_seconds=delay_seconds(attempt),
         )
-    _keep_books(outlet.store, opened=report.sent, closed=report.gone, now_ms=clock())
+    opened = _looked_after(report.sent, outlet.jobs)
+    _keep_books(outlet.store, opened=opened, closed=report.gone, now_ms=clock())
     return report
 
 
@@ -308,6 +309,24 @@ def _may_open(store: ConnectionStore, now_ms: int) -> Callable[[Connection], boo
         return current is not None and current.is_young(now_ms)
 
     return may_open
+
+
+def _looked_after(sent: Sequence[Connection], jobs: JobQueue) -> Sequence[Connection]:
+    """Return those of these connections that may count as open from now on.
+
+    A pending one has not had its welcome, which is late or was given up, and writers leave its
+    inbox to that. So a job looks after the inbox, and comes before the connection is open. Where
+    no job is taken it stays pending: the next post or frame opens it.
+    """
+    pending = {each.client_id for each in sent if not each.is_open}
+    if not pending:
+        return sent
+    try:
+        jobs.send([Drain(client_id=each) for each in sorted(pending)], delay_seconds=1)
+    except QueueUnavailable:
+        _log.warning("inboxes of new connections are not looked after yet", exc_info=True)
+        return [each for each in sent if each.is_open]
+    return sent
 
 
 def _keep_books(
