@@ -8,6 +8,7 @@ REDIS_URL ?= embedded:valkey
 STATE_DIR ?=
 RECEIPT_URL ?=
 RECEIPT_SECRET ?= cloudpush-development-secret
+AUTH ?= none
 TARGET ?= local
 STACK ?= cloudpush-conformance
 ARGS ?=
@@ -43,6 +44,7 @@ help: ## List the verbs and variables
 		'REDIS_URL=' 'a Redis of yours instead of the embedded Valkey' \
 		'RECEIPT_URL=' 'whom make dev tells receipts, such as http://127.0.0.1:9000/' \
 		'RECEIPT_SECRET=' 'what they are signed with; cloudpush-development-secret if none is given' \
+		'AUTH=none' 'or jwt: make dev asks for tokens, and prints one' \
 		'STATE_DIR=' 'a folder in which make dev keeps its state; without one it starts empty' \
 		'TARGET=local' 'or aws: what make conformance tests' \
 		'STACK=' 'the stack of make conformance-deploy, cloudpush-conformance if none is given' \
@@ -51,12 +53,19 @@ help: ## List the verbs and variables
 
 .PHONY: dev
 dev: $(RUN) ## Run the service here: template.yaml on the local gateway
+	@$(AUTH_BANNER_$(AUTH))
 	@exec $(BIN)/local-gateway --template template.yaml --port $(PORT) \
 		--parameter-overrides Stage=dev TestPage=true WebSocketUrl=ws://127.0.0.1:$(PORT)/dev \
-			Store=$(STORE) $(if $(filter redis,$(STORE)),RedisUrl='$(REDIS_URL)') \
+			Store=$(STORE) AuthMode=$(AUTH) $(if $(filter redis,$(STORE)),RedisUrl='$(REDIS_URL)') \
 			$(if $(RECEIPT_URL),ReceiptUrl='$(RECEIPT_URL)' ReceiptNetwork=private \
 				ReceiptSecret='plain:$(RECEIPT_SECRET)') \
+		$(if $(filter jwt,$(AUTH)),--env-vars $(DEVELOPMENT_SECRET)) \
 		$(if $(STATE_DIR),--state-dir '$(STATE_DIR)') $(ARGS)
+
+DEVELOPMENT_SECRET := $(VENV)/development-secret.json
+AUTH_BANNER_none = echo 'AuthMode=none: whoever reaches this port may connect as anybody, push to anybody and' && \
+	echo 'look at everything. "make dev AUTH=jwt" asks for tokens, as a deployment does.' && echo
+AUTH_BANNER_jwt = $(BIN)/cloudpush development-secret $(DEVELOPMENT_SECRET) --url http://127.0.0.1:$(PORT)
 
 .PHONY: test
 test: $(ALL) ## Run the tests, but for those of the build
@@ -157,15 +166,17 @@ build: $(ALL) ## Build functions and layers for Lambda, and prove what came out
 	$(BIN)/python -m pytest -p no:randomly -m build --quiet tests/artifacts
 
 .PHONY: deploy
-deploy: build ## Deploy to AWS (read the README about who may then push)
+deploy: build ## Deploy to AWS, closed to whoever has no token
 	$(SAM) deploy $(ARGS)
 
 .PHONY: lock
 lock: $(UV) ## After a change of the dependencies: lock them, for the layers too
 	$(UV) lock
 	$(EXPORT) --output-file $(LAYERS)/requirements-core.txt
-	$(EXPORT) --output-file $(LAYERS)/requirements-http.txt --extra http \
-		$$(sed -n 's/^\([a-z0-9-]*\)==.*/--no-emit-package \1/p' $(LAYERS)/requirements-core.txt)
+	for layer in cryptography http; do \
+		$(EXPORT) --output-file $(LAYERS)/requirements-$$layer.txt --extra $$layer \
+			$$(sed -n 's/^\([a-z0-9-]*\)==.*/--no-emit-package \1/p' $(LAYERS)/requirements-core.txt); \
+	done
 
 EXPORT = $(UV) export --quiet --locked --no-default-groups --no-emit-project --no-header --no-annotate
 
@@ -204,7 +215,7 @@ $(UV):
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
 $(RUN): pyproject.toml uv.lock | $(UV)
-	@$(UV) sync --quiet --locked --inexact --no-default-groups --extra gateway --extra http
+	@$(UV) sync --quiet --locked --inexact --no-default-groups --extra cryptography --extra gateway --extra http
 	@touch $@
 
 $(ALL): pyproject.toml uv.lock | $(UV)

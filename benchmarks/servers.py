@@ -75,6 +75,7 @@ def running_service(
     port = free_port()
     parameters = {
         "Stage": "dev",
+        "AuthMode": "none",
         "Store": store,
         "WebSocketUrl": f"ws://127.0.0.1:{port}/dev",
         **({"RedisUrl": "embedded:valkey"} if store == "redis" else {}),

@@ -23,6 +23,7 @@ def handler(handshake: Handshake) -> None:
     wired = wiring.current()
     admission.admit(
         handshake.client_id,
+        principal=wired.principal_in(handshake.authorizer),
         connection_id=handshake.connection_id,
         session_id=ids.new_session_id(),
         connected_at_ms=handshake.connected_at_ms,

@@ -21,6 +21,7 @@ async def handler(frame: Frame) -> Answer:
         frame.text,
         connection_id=frame.connection_id,
         message_id=ids.new_message_id(),
+        principal=wired.principal_in(frame.authorizer),
         stale_after_ms=wired.settings.stale_after_ms,
         mailroom=wired.mailroom,
         clock=clock.now_ms,

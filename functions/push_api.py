@@ -20,6 +20,7 @@ from starlette.exceptions import HTTPException
 from cloudpush import boundary, events, wiring
 from cloudpush.errors import CloudpushError
 from cloudpush.observability import invocation
+from cloudpush.settings import AuthMode
 from push_routes import (
     answers,
     clients,
@@ -50,11 +51,15 @@ for routes in (compatible, messages, clients, statistics, websocket, pages):
 
 
 @functools.cache
-def _describe() -> dict[str, Any]:
-    return describing.describe(app)
+def _describe(auth_mode: AuthMode) -> dict[str, Any]:
+    return describing.describe(app, is_closed=auth_mode is AuthMode.JWT)
 
 
-app.openapi = _describe
+def _openapi() -> dict[str, Any]:
+    return _describe(wiring.current().settings.auth_mode)
+
+
+app.openapi = _openapi
 
 
 @app.exception_handler(CloudpushError)

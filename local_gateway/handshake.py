@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _MIN_OK, _MAX_OK, _MIN_FINAL = 200, 299, 200
 _SUBPROTOCOL = "sec-websocket-protocol"
+_LONGEST_NAME = 32
+"""What is longer is no name but most likely a token, which belongs in no log."""
 _FIELD_VALUE = re.compile(r"[\x21-\x7e]+(?: [\x21-\x7e]+)*")
 
 
@@ -81,7 +83,8 @@ def explain_subprotocol(
     """Say so if the client will not like the subprotocol that it gets."""
     if subprotocol is None:
         if offered:
-            why.say(reasons.SUBPROTOCOL_NOT_RETURNED, place, offered=", ".join(offered))
+            names = ", ".join(each if len(each) <= _LONGEST_NAME else "…" for each in offered)
+            why.say(reasons.SUBPROTOCOL_NOT_RETURNED, place, offered=names)
     elif subprotocol not in offered:
         why.say(reasons.SUBPROTOCOL_NOT_OFFERED, place, subprotocol=subprotocol)
 

@@ -8,5 +8,6 @@
     pages         /health, the test page
 
 `bodies` has the shapes that come in and go out, `answers` writes them and every error,
+`guard` says who may call what,
 `describing` is what OpenAPI says of them. Bodies are read by msgspec: strict JSON.
 """

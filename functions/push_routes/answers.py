@@ -14,7 +14,7 @@ import msgspec
 from fastapi.responses import Response
 
 from cloudpush import boundary, events, ids, protocol
-from cloudpush.errors import CloudpushError, InvalidMessage
+from cloudpush.errors import CloudpushError, InvalidMessage, RateExceeded, Unauthorized
 from cloudpush.repeating import Answer
 from push_routes.bodies import ErrorReply, Failure
 
@@ -82,9 +82,20 @@ def failure_of(error: CloudpushError) -> Failure:
 def refused(request: Request, error: CloudpushError) -> Response:
     """Answer an error of ours: status and text as `boundary` says."""
     status = boundary.status_of(error)
+    headers = _headers_of(error)
     if not is_v1(request):
-        return compatible(status, text=boundary.text_of(error))
-    return json(status, ErrorReply(error=failure_of(error), request_id=request_id_of(request)))
+        return compatible(status, text=boundary.text_of(error), headers=headers)
+    reply = ErrorReply(error=failure_of(error), request_id=request_id_of(request))
+    return json(status, reply, headers)
+
+
+def _headers_of(error: CloudpushError) -> dict[str, str]:
+    """Return what RFC 9110 wants beside a status: sections 11.6.1 and 10.2.3."""
+    if isinstance(error, Unauthorized):
+        return {"WWW-Authenticate": "Bearer"}
+    if isinstance(error, RateExceeded) and error.retry_after_ms is not None:
+        return {"Retry-After": str(-(-error.retry_after_ms // 1000))}
+    return {}
 
 
 def refused_by_framework(

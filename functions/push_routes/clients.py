@@ -12,7 +12,8 @@ from cloudpush import clock, delivery, protocol, wiring
 from cloudpush.errors import InvalidMessage, NotFound, Unsupported
 from cloudpush.observability import count_report
 from cloudpush.protocol import CloseCode
-from push_routes import answers, describing
+from cloudpush.rights import Scope
+from push_routes import answers, describing, guard
 from push_routes.bodies import (
     ClientReply,
     DisconnectReply,
@@ -39,6 +40,7 @@ _presence_decoder = msgspec.json.Decoder(PresenceRequest)
 
 @router.get(
     "/clients/{clientId}",
+    dependencies=guard.needs(Scope.READ),
     responses=describing.answers({200: ClientReply}, 404),
     openapi_extra=describing.takes(describing.CLIENT_ID),
 )
@@ -60,6 +62,7 @@ async def get_client(request: Request) -> Response:
 
 @router.delete(
     "/clients/{clientId}",
+    dependencies=guard.needs(Scope.ADMIN),
     responses=describing.answers({200: DisconnectReply}),
     openapi_extra=describing.takes(
         describing.CLIENT_ID,
@@ -97,6 +100,7 @@ async def disconnect_client(request: Request) -> Response:
 
 @router.get(
     "/clients/{clientId}/inbox",
+    dependencies=guard.needs(Scope.READ),
     responses=describing.answers({200: EntriesReply}, 404),
     openapi_extra=describing.takes(describing.CLIENT_ID, describing.LIMIT, describing.CURSOR),
 )
@@ -134,6 +138,7 @@ async def get_inbox(request: Request) -> Response:
 
 @router.post(
     "/presence:query",
+    dependencies=guard.needs(Scope.READ),
     responses=describing.answers({200: PresenceReply}),
     openapi_extra=describing.takes(body=describing.reference(PresenceRequest)),
 )

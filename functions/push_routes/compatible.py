@@ -17,9 +17,10 @@ from cloudpush.accepting import MAX_DELAY_MS
 from cloudpush.errors import InvalidMessage
 from cloudpush.model import Publication, Trigger
 from cloudpush.observability import count, count_report
+from cloudpush.rights import Scope
 from cloudpush.settings import required
 from cloudpush.submitting import Submission
-from push_routes import answers
+from push_routes import answers, guard
 from push_routes.answers import Reply
 from push_routes.bodies import NAME_LENGTH
 from push_routes.describing import CLIENT_ID_PATTERN, add_shape, parameter, takes
@@ -63,6 +64,7 @@ _decoder = msgspec.json.Decoder(SendRequest)
 
 @router.post(
     "/message/send",
+    dependencies=guard.needs(Scope.PUSH),
     responses=describe_answers({200: Reply}, 413, error=Reply),
     openapi_extra=takes(body=add_shape(SendRequest)),
 )
@@ -74,17 +76,19 @@ async def send_message(request: Request) -> Response:
     missing are those that no client can have.
     """
     wanted = _check(await answers.read(request, _decoder))
+    clients = None if wanted.send_to_all else _targets_of(wanted)
+    guard.principal_of(request).check_targets(clients)
     now_ms = clock.now_ms()
     submission = Submission(
         publication=Publication(
             message_id=ids.new_message_id(),
             trigger=Trigger.HTTP,
-            sender=wanted.sender or "system",
+            sender=guard.sender_of(request, wanted.sender or guard.DEFAULT_SENDER),
             msg=wanted.msg,
             request_id=wanted.request_id or answers.request_id_of(request),
             accepted_at_ms=now_ms,
         ),
-        clients=None if wanted.send_to_all else _targets_of(wanted),
+        clients=clients,
         qos=wanted.qos,
         due_at_ms=now_ms + round(wanted.delay * 1000) if wanted.delay else None,
     )
@@ -112,6 +116,7 @@ async def send_message(request: Request) -> Response:
 async def get_server(request: Request) -> Response:
     """Return the WebSocket URL that a client connects to, as `data.address`."""
     client_id = protocol.check_client_id(request.query_params.get("channelId"))
+    guard.check_is_client(request, client_id, Scope.READ)
     url = required(wiring.current().settings.websocket_url, "WEBSOCKET_URL")
     # Every character of a client id may stand in a query as it is (RFC 3986, section 3.4).
     return answers.compatible(200, data=ServerAddress(f"{url}?channelId={client_id}"))

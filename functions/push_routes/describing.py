@@ -34,14 +34,27 @@ _SHAPES: list[type[msgspec.Struct]] = [
 ]
 _ERRORS: Final = {
     400: "the request is wrong",
+    401: "there is no token that we trust",
+    403: "the token or key does not allow it",
     404: "there is no such thing",
     409: "it does not go with how far the thing is, or with the idempotency key",
     413: "the envelope would be too large",
     500: "a fault of the deployment or ours",
     503: "a service behind does not answer; worth trying again",
 }
+_ALWAYS: Final = (400, 401, 403, 500, 503)
+_OPEN: Final = {"/health"}
+"""Described routes that nobody needs a token for."""
+
 CLIENT_ID_PATTERN: Final = "^[A-Za-z0-9._:@-]{1,128}$"
 MESSAGE_ID_PATTERN: Final = "^[0-9a-f]{32}$"
+
+
+_BEARER: Final = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "A JWT with the scope that the route needs.",
+}
 
 
 def add_shape(shape: type[msgspec.Struct]) -> dict[str, Any]:
@@ -61,8 +74,8 @@ def answers(
     *errors: int,
     error: type[msgspec.Struct] = bodies.ErrorReply,
 ) -> dict[int | str, dict[str, Any]]:
-    """Describe a route's answers, by status; 500 and 503 may always be."""
-    shapes = {**success, **dict.fromkeys((400, *errors, 500, 503), error)}
+    """Describe a guarded route's answers, by status; those of `_ALWAYS` may always be."""
+    shapes = {**success, **dict.fromkeys(sorted({*_ALWAYS, *errors}), error)}
     return {
         status: {
             "description": _ERRORS.get(status, "success"),
@@ -163,12 +176,18 @@ def _receipts() -> dict[str, Any]:
     }
 
 
-def describe(app: FastAPI) -> dict[str, Any]:
-    """Return the OpenAPI document of the application."""
+def describe(app: FastAPI, *, is_closed: bool) -> dict[str, Any]:
+    """Return the OpenAPI document of the application; `is_closed` if a token is asked for."""
     document = get_openapi(
         title=app.title, version=app.version, summary=app.summary, routes=app.routes
     )
     document["webhooks"] = {"receipts": _receipts()}
     components = msgspec.json.schema_components(_SHAPES, ref_template=_REFERENCE)[1]
     document["components"] = {"schemas": components}
+    if is_closed:
+        document["components"]["securitySchemes"] = {"bearer": _BEARER}
+        guarded = [each for path, each in document["paths"].items() if path not in _OPEN]
+        for operations in guarded:
+            for operation in operations.values():
+                operation["security"] = [{"bearer": []}]
     return document

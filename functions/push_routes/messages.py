@@ -14,8 +14,9 @@ from cloudpush import boundary, clock, ids, protocol, repeating, submitting, wir
 from cloudpush.errors import CloudpushError, InvalidMessage, NotFound, Unsupported
 from cloudpush.model import DEFAULT_TTL_MS, Publication, Receipts, ReceiptState, Trigger
 from cloudpush.observability import count, count_report
+from cloudpush.rights import Scope
 from cloudpush.submitting import Submission
-from push_routes import answers, bodies, describing
+from push_routes import answers, bodies, describing, guard
 from push_routes.bodies import (
     BatchReply,
     BatchRequest,
@@ -61,6 +62,7 @@ _BATCH_SCHEMA = {
 
 @router.post(
     "/messages",
+    dependencies=guard.needs(Scope.PUSH),
     status_code=202,
     responses=describing.answers({202: MessageAccepted}, 409, 413),
     openapi_extra=describing.takes(
@@ -88,6 +90,7 @@ async def send_message(request: Request) -> Response:
 
 @router.post(
     "/messages:batch",
+    dependencies=guard.needs(Scope.PUSH),
     responses=describing.answers({200: BatchReply}, 409),
     openapi_extra=describing.takes(describing.IDEMPOTENCY_KEY, body=_BATCH_SCHEMA),
 )
@@ -117,6 +120,7 @@ async def send_batch(request: Request) -> Response:
 
 @router.get(
     "/messages/{messageId}",
+    dependencies=guard.needs(Scope.READ),
     responses=describing.answers({200: MessageReply}, 404),
     openapi_extra=describing.takes(describing.MESSAGE_ID),
 )
@@ -130,6 +134,7 @@ async def get_message(request: Request) -> Response:
 
 @router.delete(
     "/messages/{messageId}",
+    dependencies=guard.needs(Scope.PUSH),
     responses=describing.answers({200: MessageReply}, 404, 409),
     openapi_extra=describing.takes(describing.MESSAGE_ID),
 )
@@ -143,6 +148,7 @@ async def cancel_message(request: Request) -> Response:
 
 @router.patch(
     "/messages/{messageId}",
+    dependencies=guard.needs(Scope.PUSH),
     responses=describing.answers({200: MessageReply}, 404, 409),
     openapi_extra=describing.takes(describing.MESSAGE_ID, body=describing.reference(StateRequest)),
 )
@@ -160,6 +166,7 @@ async def pause_message(request: Request) -> Response:
 
 @router.get(
     "/messages/{messageId}/receipts",
+    dependencies=guard.needs(Scope.READ),
     responses=describing.answers({200: ReceiptsReply}, 404),
     openapi_extra=describing.takes(
         describing.MESSAGE_ID,
@@ -200,16 +207,18 @@ async def _submit(
     due_at_ms = wanted.deliver_at
     if wanted.delay_seconds is not None:
         due_at_ms = now_ms + wanted.delay_seconds * 1000
+    clients = _clients_of(wanted)
+    guard.principal_of(request).check_targets(clients)
     submission = Submission(
         publication=Publication(
             message_id=message_id,
             trigger=Trigger.HTTP,
-            sender=wanted.sender,
+            sender=guard.sender_of(request, wanted.sender),
             msg=wanted.msg,
             request_id=answers.request_id_of(request),
             accepted_at_ms=now_ms,
         ),
-        clients=_clients_of(wanted),
+        clients=clients,
         qos=wanted.qos,
         ttl_ms=DEFAULT_TTL_MS if wanted.ttl_seconds is None else wanted.ttl_seconds * 1000,
         due_at_ms=due_at_ms,
@@ -246,6 +255,7 @@ async def _perform_once(request: Request, perform: Callable[[str], Awaitable[Ans
     answer = await repeating.perform_once(
         perform,
         key=request.headers.get("Idempotency-Key"),
+        owner=guard.principal_of(request).name,
         request=identity + await request.body(),
         message_id=ids.new_message_id(),
         repeats=lambda: wiring.current().repeats,

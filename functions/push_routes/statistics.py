@@ -10,7 +10,8 @@ from fastapi.responses import Response  # noqa: TC002 — FastAPI reads it
 
 from cloudpush import clock, statistics, wiring
 from cloudpush.errors import InvalidMessage
-from push_routes import answers, describing
+from cloudpush.rights import Scope
+from push_routes import answers, describing, guard
 from push_routes.bodies import (
     BucketReply,
     HistogramReply,
@@ -35,6 +36,7 @@ _TIME = {"type": "integer", "minimum": 0, "maximum": 9_999_999_999_999}
 
 @router.get(
     "/statistics",
+    dependencies=guard.needs(Scope.READ),
     responses=describing.answers({200: StatisticsReply}),
     openapi_extra=describing.takes(
         describing.parameter(

@@ -15,7 +15,16 @@ pytestmark = pytest.mark.build
 
 BUILT: Final = Path(__file__).parents[2] / ".aws-sam/build"
 LAYERS: Final = ("CloudpushLayer", "CoreLayer", "HttpLayer")
-FUNCTIONS: Final = ("Connect", "Disconnect", "Message", "PushApi", "FanOut", "Deliver", "Sweep")
+FUNCTIONS: Final = (
+    "Authorize",
+    "Connect",
+    "Disconnect",
+    "Message",
+    "PushApi",
+    "FanOut",
+    "Deliver",
+    "Sweep",
+)
 
 EM_AARCH64: Final = 183
 """ELF specification, e_machine."""
@@ -51,7 +60,7 @@ def test_extensions_are_for_arm64_and_python_3_13() -> None:
     ("layer", "packages"),
     [
         ("CloudpushLayer", {"cloudpush"}),
-        ("CoreLayer", {"aws_lambda_powertools", "botocore", "msgspec", "redis"}),
+        ("CoreLayer", {"aws_lambda_powertools", "botocore", "jwt", "msgspec", "redis"}),
         ("HttpLayer", {"fastapi", "mangum", "pydantic", "starlette"}),
     ],
 )
@@ -75,7 +84,7 @@ def test_of_botocore_only_the_services_that_are_called_are_left() -> None:
 
     services = {path.name for path in data.iterdir() if path.is_dir()}
 
-    assert services == {"dynamodb", "sqs"}
+    assert services == {"dynamodb", "secretsmanager", "sqs", "ssm"}
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

@@ -164,6 +164,7 @@ def main_job(store: str, port: int, **parameters: str) -> list[str]:
         "Store": store,
         "WebSocketUrl": f"ws://127.0.0.1:{port}/dev",
         "TestPage": "true",
+        "AuthMode": "none",
         **({"RedisUrl": "embedded:valkey"} if store == "redis" else {}),
         **parameters,
     }

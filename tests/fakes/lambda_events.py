@@ -40,8 +40,9 @@ def connect_event(
     *,
     connection_id: str = CONNECTION_ID,
     connected_at_ms: int = CONNECTED_AT_MS,
+    authorizer: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Return a `$connect` event."""
+    """Return a `$connect` event; `authorizer` is what its authorizer answered."""
     headers = {
         "Host": "lg10ltpf4f.execute-api.us-east-2.amazonaws.com",
         "Sec-WebSocket-Extensions": "permessage-deflate; client_max_window_bits",
@@ -76,12 +77,30 @@ def connect_event(
             "domainName": "lg10ltpf4f.execute-api.us-east-2.amazonaws.com",
             "connectionId": connection_id,
             "apiId": "lg10ltpf4f",
+            **({} if authorizer is None else {"authorizer": dict(authorizer)}),
         },
         "isBase64Encoded": False,
     }
 
 
-def message_event(body: str | None, *, connection_id: str = CONNECTION_ID) -> dict[str, Any]:
+def authorizer_event(
+    query: Mapping[str, str], *, method_arn: str, subprotocols: str | None = None
+) -> dict[str, Any]:
+    """Return the event of the authorizer of `$connect`."""
+    event = connect_event(query)
+    del event["isBase64Encoded"]
+    if subprotocols is not None:
+        event["headers"]["Sec-WebSocket-Protocol"] = subprotocols
+        event["multiValueHeaders"]["Sec-WebSocket-Protocol"] = [subprotocols]
+    return {"type": "REQUEST", "methodArn": method_arn, "stageVariables": {}, **event}
+
+
+def message_event(
+    body: str | None,
+    *,
+    connection_id: str = CONNECTION_ID,
+    authorizer: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
     """Return a `$default` event."""
     event: dict[str, Any] = {
         "requestContext": {
@@ -99,6 +118,7 @@ def message_event(body: str | None, *, connection_id: str = CONNECTION_ID) -> di
             "domainName": "dl7ptocha9.execute-api.ap-northeast-1.amazonaws.com",
             "connectionId": connection_id,
             "apiId": "dl7ptocha9",
+            **({} if authorizer is None else {"authorizer": dict(authorizer)}),
         },
         "isBase64Encoded": False,
     }

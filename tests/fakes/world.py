@@ -30,6 +30,7 @@ from cloudpush.model import (
 )
 from cloudpush.ports import Outcome, Post, Received
 from cloudpush.queues.memory import MemoryJobQueue
+from cloudpush.rights import EVERYBODY
 from cloudpush.stores.memory import MemoryConnectionStore
 from cloudpush.stores.memory_fan_outs import MemoryFanOutStore
 from cloudpush.stores.memory_inbox import MemoryInboxStore
@@ -266,6 +267,7 @@ class World:
         try:
             admission.admit(
                 client_id,
+                principal=EVERYBODY,
                 connection_id=connection_id,
                 session_id=f"{connection_id:0>32}",
                 connected_at_ms=self.now_ms,
@@ -296,6 +298,7 @@ class World:
                     json.dumps(envelope),
                     connection_id=socket.connection_id,
                     message_id=f"m-{next(self._numbers)}",
+                    principal=EVERYBODY,
                     stale_after_ms=0,
                     mailroom=self.mailroom,
                     clock=self.clock,

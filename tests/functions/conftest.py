@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from cloudpush import boundary, wiring
 from cloudpush.model import Policy
-from cloudpush.settings import Settings
+from cloudpush.settings import AuthMode, Settings
 from tests.fakes.management import RecordingManagementApi
 from tests.fakes.push_service import Stage
 from tests.fakes.telemetry import Lines, logging_to_stdout
@@ -25,11 +26,12 @@ class Environment(Stage):
     def script(self, outcomes: Mapping[str, Sequence[Outcome]]) -> None:
         """Let the gateway answer posts like this from now on."""
         self.gateway = RecordingManagementApi(outcomes)
-        self.use(wiring.current().settings)
+        settings = wiring.current().settings
+        self.use(settings, settings.auth_mode)
 
-    def use(self, settings: Settings) -> None:
-        """Run the functions with these settings from now on."""
-        wired = wiring.Wiring(settings)
+    def use(self, settings: Settings, auth_mode: AuthMode = AuthMode.NONE) -> None:
+        """Run the functions with these settings from now on, open unless something else is said."""
+        wired = wiring.Wiring(msgspec.structs.replace(settings, auth_mode=auth_mode))
         wired.store = self.store
         wired.deliver_queue = self.jobs
         wired.fan_out_queue = self.fan_outs
@@ -47,7 +49,12 @@ class Environment(Stage):
 @pytest.fixture
 def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[Environment]:
     stage = Environment()
-    stage.use(Settings(policy=Policy.MULTI, websocket_url="wss://ws.example.com/dev"))
+    stage.use(
+        Settings(
+            policy=Policy.MULTI,
+            websocket_url="wss://ws.example.com/dev",
+        )
+    )
     monkeypatch.setattr("cloudpush.clock.now_ms", stage.clock)
     yield stage
     wiring.install(None)

@@ -128,6 +128,7 @@ def test_a_fault_of_ours_shows_its_code_and_keeps_its_text_for_the_log(
         "activeTime": NOON_MS,
         "code": "store_unavailable",
         "temporary": True,
+        "retryAfterMs": 1000,
         "resultMsg": "the service failed; try again",
     }
     [line] = lines.logs

@@ -19,6 +19,9 @@ from schemathesis import checks
 from schemathesis.core.transport import Response
 
 import push_api
+from cloudpush.settings import AuthMode
+from push_routes import describing
+from tests.fakes.auth import CLOSED, a_token, bearer
 from tests.fakes.lambda_events import FakeLambdaContext, http_event
 
 if TYPE_CHECKING:
@@ -26,7 +29,12 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.usefixtures("environment")
 
-schema: Any = schemathesis.openapi.from_dict(push_api.app.openapi())
+open_schema: Any = schemathesis.openapi.from_dict(
+    describing.describe(push_api.app, is_closed=False)
+)
+closed_schema: Any = schemathesis.openapi.from_dict(
+    describing.describe(push_api.app, is_closed=True)
+)
 
 REGISTRY = cast("Any", checks).CHECKS
 """All checks there are, each generic in what it checks."""
@@ -44,7 +52,7 @@ BATCH = "/v1/messages:batch"
 """Answers item by item: a wrong message is no wrong request."""
 
 
-def call(case: Any) -> Response:  # noqa: ANN401 — a `schemathesis.Case`, which is generic
+def call(case: Any, headers: dict[str, str] | None = None) -> Response:  # noqa: ANN401 — a `schemathesis.Case`, which is generic
     """Send a case to the function as the event that API Gateway would make of it."""
     arguments = case.as_transport_kwargs(base_url="https://push.example.com")
     for name in ("verify", "timeout", "allow_redirects", "cert", "proxies", "stream"):
@@ -56,6 +64,9 @@ def call(case: Any) -> Response:  # noqa: ANN401 — a `schemathesis.Case`, whic
     if isinstance(body, bytes):
         event |= {"body": base64.b64encode(body).decode(), "isBase64Encoded": True}
     event["headers"].update({name.lower(): value for name, value in request.headers.items()})
+    if headers is not None:
+        event["headers"].pop("authorization", None)
+        event["headers"].update(headers)
     answer = push_api.handler(event, FakeLambdaContext())
     return Response(
         status_code=answer["statusCode"],
@@ -67,17 +78,49 @@ def call(case: Any) -> Response:  # noqa: ANN401 — a `schemathesis.Case`, whic
     )
 
 
-@schema.parametrize()
-@settings(
-    max_examples=25,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+def few(examples: int) -> settings:
+    return settings(
+        max_examples=examples,
+        deadline=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    )
+
+
+@open_schema.parametrize()
+@few(25)
 def test_every_answer_is_described(case: Any, environment: Environment) -> None:  # noqa: ANN401 — as above
     environment.clock.advance(ms=60_000)
 
     case.validate_response(call(case), checks=CONFORMANCE + (REFUSAL if case.path != BATCH else []))
 
 
+@closed_schema.parametrize()
+@few(5)
+def test_with_a_token_every_answer_is_described(case: Any, environment: Environment) -> None:  # noqa: ANN401 — as above
+    environment.use(CLOSED, AuthMode.JWT)
+    token = a_token(push="*", scope="push read admin")
+
+    answer = call(case, bearer(token))
+
+    case.validate_response(answer, checks=CONFORMANCE)
+    assert answer.status_code not in {401, 403}
+
+
+@closed_schema.exclude(path="/health").parametrize()
+@few(5)
+def test_without_a_good_token_every_route_but_health_is_closed(
+    case: Any,  # noqa: ANN401 — as above
+    environment: Environment,
+) -> None:
+    environment.use(CLOSED, AuthMode.JWT)
+
+    answer = call(case, {})
+
+    case.validate_response(answer, checks=CONFORMANCE)
+    assert answer.status_code in {400, 401, 404, 405}  # the last two: no such path, no such method
+
+
 def test_the_document_can_be_written_as_json() -> None:
-    assert json.loads(json.dumps(push_api.app.openapi()))["openapi"].startswith("3.1")
+    document = describing.describe(push_api.app, is_closed=True)
+
+    assert json.loads(json.dumps(document))["openapi"].startswith("3.1")

@@ -324,7 +324,15 @@ class TestPages:
         send_route = described["paths"]["/message/send"]["post"]
         fields = described["components"]["schemas"]["SendRequest"]["properties"]
         assert set(fields) == {"msg", "to", "sendToAll", "from", "delay", "requestId", "qos"}
-        assert set(send_route["responses"]) == {"200", "400", "413", "500", "503"}
+        assert set(send_route["responses"]) == {
+            "200",
+            "400",
+            "401",
+            "403",
+            "413",
+            "500",
+            "503",
+        }
 
     @pytest.mark.parametrize(
         ("method", "path", "status", "text"),

@@ -11,6 +11,7 @@ from cloudpush.errors import (
     TooManyConnections,
 )
 from cloudpush.model import CONNECTION_LIFETIME_MS, Connection, Eviction, Policy, Welcome
+from cloudpush.rights import EVERYBODY, Principal
 from tests.fakes.push_service import NOON_MS, Stage
 
 
@@ -21,9 +22,11 @@ def admit(
     *,
     connected_at_ms: int = NOON_MS,
     policy: Policy = Policy.MULTI,
+    principal: Principal = EVERYBODY,
 ) -> Connection:
     return admission.admit(
         client_id,
+        principal=principal,
         connection_id=connection_id,
         session_id="0" * 32,
         connected_at_ms=connected_at_ms,

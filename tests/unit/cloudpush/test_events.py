@@ -33,6 +33,7 @@ def test_a_handshake(query: dict[str, str] | None, client_id: str | None) -> Non
         connection_id=CONNECTION_ID,
         connected_at_ms=CONNECTED_AT_MS,
         client_id=client_id,
+        token=(query or {}).get("token"),
         request_id="QyUg1HJgCYcFvbw=",
     )
 

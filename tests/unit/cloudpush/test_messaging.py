@@ -21,18 +21,25 @@ from cloudpush.errors import (
 from cloudpush.messaging import Answer
 from cloudpush.model import Drain
 from cloudpush.ports import Outcome
+from cloudpush.rights import EVERYBODY, Principal
 from tests.fakes.push_service import NOON_MS, Stage
 
 MESSAGE_ID = "f" * 32
 
 
 async def receive(
-    stage: Stage, text: str | None, *, connection_id: str = "bob-1", stale_after_ms: int = 60_000
+    stage: Stage,
+    text: str | None,
+    *,
+    connection_id: str = "bob-1",
+    principal: Principal = EVERYBODY,
+    stale_after_ms: int = 60_000,
 ) -> Answer:
     return await messaging.receive(
         text,
         connection_id=connection_id,
         message_id=MESSAGE_ID,
+        principal=principal,
         stale_after_ms=stale_after_ms,
         mailroom=stage.mailroom,
         clock=stage.clock,

@@ -325,7 +325,8 @@ class TestEncode:
 
         assert data.decode() == (
             f'{{"msgType":-1,"messageId":"m-1","activeTime":{NOON_MS},'
-            '"code":"store_unavailable","temporary":true,"resultMsg":"try again"}'
+            '"code":"store_unavailable","temporary":true,"retryAfterMs":1000,'
+            '"resultMsg":"try again"}'
         )
 
     @pytest.mark.parametrize(

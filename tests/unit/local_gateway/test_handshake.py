@@ -54,6 +54,7 @@ def test_offers_of_all_headers_are_one_list() -> None:
         ([], None, []),
         (OFFER, "other", []),
         (OFFER, None, ["the client offers chat, other, $connect returns no"]),
+        (["chat", "t" * 33], None, ["the client offers chat, …, $connect returns no"]),
         (OFFER, "third", ["$connect returns sec-websocket-protocol: third, which the client did"]),
         ([], "chat", ["$connect returns sec-websocket-protocol: chat, which the client did not"]),
     ],

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cloudpush.errors import CloudpushError
+from cloudpush.errors import CloudpushError, Forbidden
 from cloudpush.model import CONNECTION_LIFETIME_MS, Connection, Eviction, Welcome
 from cloudpush.protocol import CloseCode, check_client_id
+from cloudpush.rights import EVERYBODY
 
 if TYPE_CHECKING:
     from cloudpush.model import Job, Policy, Position
     from cloudpush.ports import ConnectionStore, JobQueue
+    from cloudpush.rights import Principal
 
 
 def admit(  # noqa: PLR0913 — what the gateway told, what the deployment decided, two ports
     client_id: str | None,
     *,
+    principal: Principal,
     connection_id: str,
     session_id: str,
     connected_at_ms: int,
@@ -34,12 +37,16 @@ def admit(  # noqa: PLR0913 — what the gateway told, what the deployment decid
 
     Raises:
         InvalidClientId: the client id is missing or ill-formed.
+        Forbidden: the client id is not the principal's.
         TooManyConnections: the client holds as many as it may.
         StoreUnavailable, QueueUnavailable: the client is not admitted.
     """
+    checked_id = check_client_id(client_id)
+    if principal is not EVERYBODY and principal.client_id != checked_id:
+        raise Forbidden("the token is another client's")
     connection = Connection(
         connection_id=connection_id,
-        client_id=check_client_id(client_id),
+        client_id=checked_id,
         session_id=session_id,
         connected_at_ms=connected_at_ms,
         expires_at_ms=connected_at_ms + CONNECTION_LIFETIME_MS,

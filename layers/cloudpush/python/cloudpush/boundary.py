@@ -1,7 +1,7 @@
 """The edge between Lambda and the verbs; errors become answers here and nowhere else.
 
     error           handshake       message             HTTP            record of a batch
-    ClientError     400, 413, 429   ERROR, its text     400 to 429      fails, logged
+    ClientError     400 to 429      ERROR, its text     400 to 429      fails, logged
     ServiceError    503 or 500      ERROR, code alone   503 or 500      fails, logged
     another         propagates: Lambda's own error                      fails, logged
 
@@ -14,18 +14,21 @@ from __future__ import annotations
 import asyncio
 import functools
 import threading
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
-from cloudpush import clock, events, jobs, protocol
+from cloudpush import clock, events, jobs, protocol, rights
 from cloudpush.errors import (
     ClientError,
     CloudpushError,
     Conflict,
+    Forbidden,
     JobUnreadable,
     NotFound,
     PayloadTooLarge,
+    RateExceeded,
     ServiceError,
     TooManyConnections,
+    Unauthorized,
 )
 from cloudpush.observability import count, count_report, invocation, logger
 from cloudpush.ports import Received
@@ -37,10 +40,21 @@ if TYPE_CHECKING:
     from cloudpush.events import Event, Farewell, Frame, Handshake, LambdaContext, Record
     from cloudpush.messaging import Answer
     from cloudpush.model import Job
+    from cloudpush.rights import Principal
 
     Handler: TypeAlias = Callable[[Event, LambdaContext], dict[str, Any]]
 
 _Result = TypeVar("_Result")
+
+_STATUSES: Final = (
+    (Unauthorized, 401),
+    (Forbidden, 403),
+    (NotFound, 404),
+    (Conflict, 409),
+    (PayloadTooLarge, 413),
+    (TooManyConnections, 429),
+    (RateExceeded, 429),
+)
 
 
 class _Environment(threading.local):
@@ -79,7 +93,10 @@ def run(coroutine: Coroutine[Any, Any, _Result]) -> _Result:
 
 
 def answers_handshake(admit: Callable[[Handshake], object]) -> Handler:
-    """Make a `$connect` handler: 200, or the status of the error, which refuses the handshake."""
+    """Make a `$connect` handler: 200, or the status of the error, which refuses the handshake.
+
+    Of the subprotocols that a client offers it gets ours, and never the token that may be another.
+    """
 
     @functools.wraps(admit)
     def handler(event: Event, context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 — Lambda's
@@ -89,7 +106,35 @@ def answers_handshake(admit: Callable[[Handshake], object]) -> Handler:
                 admit(handshake)
             except CloudpushError as error:
                 return {"statusCode": status_of(error)}
+        if protocol.SUBPROTOCOL in handshake.subprotocols:
+            headers = {"Sec-WebSocket-Protocol": protocol.SUBPROTOCOL}
+            return {"statusCode": 200, "headers": headers}
         return {"statusCode": 200}
+
+    return handler
+
+
+def answers_authorizer(authorize: Callable[[Handshake], Principal]) -> Handler:
+    """Make an authorizer's handler: a policy, or `Unauthorized`, word for word, which is 401.
+
+    A fault of ours propagates, and API Gateway answers 500.
+    """
+
+    @functools.wraps(authorize)
+    def handler(event: Event, context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 — Lambda's
+        handshake = events.read_handshake(event)
+        with invocation(request_id=handshake.request_id, connection_id=handshake.connection_id):
+            try:
+                principal = authorize(handshake)
+            except Forbidden:
+                count("HandshakesForbidden")
+                return events.write_denial(handshake.resource)
+            except Unauthorized:
+                count("HandshakesUnauthorized")
+                # API Gateway compares the text with this one.
+                raise Exception("Unauthorized") from None  # noqa: TRY002 — see above
+        context_of = rights.write_context(principal)
+        return events.write_policy(principal.name, context_of, handshake.resource)
 
     return handler
 
@@ -217,17 +262,10 @@ def status_of(error: CloudpushError) -> int:
     if isinstance(error, ServiceError):
         logger.error(error.code, exc_info=error)
         return 503 if error.temporary else 500
-    match error:
-        case NotFound():
-            return 404
-        case Conflict():
-            return 409
-        case PayloadTooLarge():
-            return 413
-        case TooManyConnections():
-            return 429
-        case _:
-            return 400
+    for kind, status in _STATUSES:
+        if isinstance(error, kind):
+            return status
+    return 400
 
 
 def text_of(error: CloudpushError) -> str:

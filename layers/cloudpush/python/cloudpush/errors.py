@@ -8,6 +8,9 @@
     │   ├── TooManyTargets          too_many_targets
     │   ├── PayloadTooLarge         payload_too_large
     │   ├── TooManyConnections      too_many_connections
+    │   ├── Unauthorized            unauthorized
+    │   ├── Forbidden               forbidden
+    │   ├── RateExceeded            rate_exceeded           temporary
     │   ├── NotConnected            not_connected
     │   ├── NotFound                not_found
     │   ├── Conflict                conflict
@@ -39,7 +42,7 @@ class CloudpushError(Exception):
 
     code: ClassVar[str] = "internal"
     temporary: ClassVar[bool] = False
-    retry_after_ms: ClassVar[int | None] = None
+    retry_after_ms: int | None = None
     """When the same call is worth trying again, where that is known."""
     message_id: str | None = None
     """The sender's own id of the message that failed, where it is known: its answer echoes it."""
@@ -83,6 +86,29 @@ class TooManyConnections(ClientError):
     """The client already holds as many connections as it may."""
 
     code = "too_many_connections"
+
+
+class Unauthorized(ClientError):
+    """There is no token, or it is none that we trust. The text never says what is wrong with it."""
+
+    code = "unauthorized"
+
+
+class Forbidden(ClientError):
+    """Who asks is known, and may not do this."""
+
+    code = "forbidden"
+
+
+class RateExceeded(ClientError):
+    """The principal asks more often than it may."""
+
+    code = "rate_exceeded"
+    temporary = True
+
+    def __init__(self, text: str, *, retry_after_ms: int | None = None) -> None:
+        super().__init__(text)
+        self.retry_after_ms = retry_after_ms
 
 
 class NotConnected(ClientError):

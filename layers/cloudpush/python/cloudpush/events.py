@@ -42,6 +42,17 @@ class Handshake(msgspec.Struct, frozen=True, kw_only=True):
     seq: str | None = None
     takes_batches: bool = False
     """Whether the query has `batch=1`."""
+    token: str | None = None
+    """The query's `token` and `ticket`."""
+    ticket: str | None = None
+    subprotocols: tuple[str, ...] = ()
+    """Those that the client offers, in order."""
+    origin: str | None = None
+    """The page that a browser connects for; None from anything else."""
+    authorizer: dict[str, Any] | None = None
+    """What the authorizer said of whoever connects; None without an authorizer."""
+    resource: str = ""
+    """In an authorizer's event, the ARN of what is asked for; else empty."""
     request_id: str
 
 
@@ -51,6 +62,8 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
     connection_id: str
     text: str | None
     """The message as it came."""
+    authorizer: dict[str, Any] | None = None
+    """What the authorizer said when the connection was made; None without an authorizer."""
     request_id: str
 
 
@@ -83,6 +96,7 @@ class _WebSocketContext(msgspec.Struct, frozen=True, kw_only=True, rename="camel
     connection_id: str
     connected_at: int
     request_id: str
+    authorizer: dict[str, Any] | None = None
 
 
 class _WebSocketEvent(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -90,6 +104,11 @@ class _WebSocketEvent(msgspec.Struct, frozen=True, kw_only=True, rename="camel")
     query_string_parameters: dict[str, str] | None = None
     """Absent without a query string."""
     body: str | None = None
+
+
+class _HandshakeEvent(_WebSocketEvent, frozen=True, kw_only=True, rename="camel"):
+    multi_value_headers: dict[str, list[str]] | None = None
+    method_arn: str = ""
 
 
 class _SqsEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,9 +124,13 @@ class _HttpEvent(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 def read_handshake(event: Event) -> Handshake:
-    """Read a `$connect` event."""
-    found = msgspec.convert(event, _WebSocketEvent)
+    """Read a `$connect` event, or that of its authorizer."""
+    found = msgspec.convert(event, _HandshakeEvent)
     query = found.query_string_parameters or {}
+    headers = {
+        name.lower(): ",".join(values) for name, values in (found.multi_value_headers or {}).items()
+    }
+    offered = headers.get("sec-websocket-protocol", "").split(",")
     return Handshake(
         connection_id=found.request_context.connection_id,
         connected_at_ms=found.request_context.connected_at,
@@ -115,6 +138,12 @@ def read_handshake(event: Event) -> Handshake:
         epoch=query.get("epoch"),
         seq=query.get("seq"),
         takes_batches=query.get("batch") == "1",
+        token=query.get("token"),
+        ticket=query.get("ticket"),
+        subprotocols=tuple(each.strip() for each in offered if each.strip()),
+        origin=headers.get("origin"),
+        authorizer=found.request_context.authorizer,
+        resource=found.method_arn,
         request_id=found.request_context.request_id,
     )
 
@@ -125,6 +154,7 @@ def read_frame(event: Event) -> Frame:
     return Frame(
         connection_id=found.request_context.connection_id,
         text=found.body,
+        authorizer=found.request_context.authorizer,
         request_id=found.request_context.request_id,
     )
 
@@ -142,6 +172,27 @@ def read_farewell(event: Event) -> Farewell:
 def read_records(event: Event) -> list[Record]:
     """Read an SQS event."""
     return msgspec.convert(event, _SqsEvent).records
+
+
+def write_policy(principal_id: str, context: Mapping[str, str], resource: str) -> dict[str, Any]:
+    """Return the answer of an authorizer that lets this principal in.
+
+    («apigateway-websocket-api-lambda-auth», and «Output from an API Gateway Lambda authorizer».)
+    """
+    return _write_policy("Allow", principal_id, resource) | {"context": dict(context)}
+
+
+def write_denial(resource: str) -> dict[str, Any]:
+    """Return the answer of an authorizer that knows who asks, and refuses: 403."""
+    return _write_policy("Deny", "nobody", resource)
+
+
+def _write_policy(effect: str, principal_id: str, resource: str) -> dict[str, Any]:
+    statement = {"Action": "execute-api:Invoke", "Effect": effect, "Resource": resource}
+    return {
+        "principalId": principal_id,
+        "policyDocument": {"Version": "2012-10-17", "Statement": [statement]},
+    }
 
 
 def read_http_request_id(event: Event) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import uuid
 
@@ -14,3 +15,8 @@ def new_message_id() -> str:
 def new_session_id() -> str:
     """Return an id for a client's stay on one connection: 32 hexadecimal digits."""
     return uuid.UUID(bytes=os.urandom(16), version=4).hex
+
+
+def new_secret() -> str:
+    """Return 256 random bits: 43 characters of base64url, unguessable."""
+    return base64.urlsafe_b64encode(os.urandom(32)).decode().rstrip("=")

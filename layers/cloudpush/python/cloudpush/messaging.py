@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from cloudpush.inbox import Mailroom
     from cloudpush.model import Connection
     from cloudpush.protocol import Inbound
+    from cloudpush.rights import Principal
 
 SIGNS_PER_LIMIT: Final = 3
 """A sign of life is written at most so often within the stale limit, not for every frame."""
@@ -35,11 +36,12 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the text was one."""
 
 
-async def receive(
+async def receive(  # noqa: PLR0913 — what was said, by whom, and how the deployment listens
     text: str | None,
     *,
     connection_id: str,
     message_id: str,
+    principal: Principal,
     stale_after_ms: int,
     mailroom: Mailroom,
     clock: Callable[[], int],
@@ -52,12 +54,14 @@ async def receive(
         text: the message as it came.
         connection_id: who sent it.
         message_id: ours, for the case that it becomes a publication.
+        principal: who sent it, and to whom it may push.
         stale_after_ms: the stale limit; 0 is off.
         mailroom: the way out of what it publishes, and where its own inbox lies.
         clock: milliseconds since the epoch.
 
     Raises:
         NotConnected: the connection is unknown, forgotten or expired; nothing revives it.
+        Forbidden: it is a push to somebody that the principal may not push to.
         ClientError: the text is not what the protocol allows. As with every error from here, its
             `message_id` is the sender's, if it has one.
     """
@@ -68,6 +72,8 @@ async def receive(
         raise
     inbound = protocol.decode(text)
     try:
+        if inbound.msg_type is MsgType.BUSINESS:
+            principal.check_targets(inbound.targets)
         return await _act(inbound, sender, message_id=message_id, mailroom=mailroom, clock=clock)
     except CloudpushError as error:
         error.message_id = inbound.message_id

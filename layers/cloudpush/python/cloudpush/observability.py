@@ -11,6 +11,8 @@ service: per client or per message they would be unbounded, and that is what log
     PostsDropped            a post that was given up; each has a line in the log
     PostsThrottled          a post that the gateway answered 429
     ConnectionsSwept        a connection that was closed because its client was silent
+    HandshakesUnauthorized  a handshake that the authorizer answered 401
+    HandshakesForbidden     one that it answered 403
     Connections             a client that was admitted
     Disconnections          a connection that ended
     Appended, Duplicates    a copy that an inbox took; that it had before

@@ -7,8 +7,8 @@ in flight and is asynchronous. Every implementation passes the same contract sui
 
 Longer than other modules, because the contracts are read together: what one promises is what the
 next relies on. In their order: who is connected, what waits for a client, what became of a
-message, what a caller repeated, what happened when; then the queue, the receiver of receipts and
-the gateway.
+message, what a caller repeated, what happened when; then the keys, the queue, the receiver of
+receipts and the gateway.
 """
 
 from __future__ import annotations
@@ -705,6 +705,21 @@ class StatisticsStore(Protocol):
         """Return the minutes that began in this range, in order; those without counts are absent.
 
         `from_ms` is in it, `to_ms` is not.
+        """
+        ...
+
+
+class SigningKeys(Protocol):
+    """What the signatures of tokens are verified with."""
+
+    def find(self, key_id: str | None) -> Sequence[object]:
+        """Return the keys that may have signed a token with this `kid`; none if there is no such.
+
+        A secret's bytes, or public keys as PyJWT takes them. Fetched when first asked for, kept
+        for minutes, and bounded: whatever ids are asked for, no more is kept or fetched.
+
+        Raises:
+            SecretUnavailable, ConfigurationWrong: they could not be fetched.
         """
         ...
 

@@ -35,6 +35,9 @@ INBOX_FIELDS_BYTES: Final = 160
 CLIENT_ID_LENGTH: Final = 128
 """Characters of a client id, all of them ASCII; a client's own `messageId` may be as long."""
 
+SUBPROTOCOL: Final = "cloudpush"
+"""What a client may offer, with its token beside it, and then gets."""
+
 NESTING_LIMIT: Final = 128
 """Levels of objects and arrays in `msg`, itself the first.
 
@@ -141,6 +144,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, re
     """Milliseconds since the epoch: when a publication was accepted, or an answer was made."""
     code: str | None = None
     temporary: bool | None = None
+    retry_after_ms: int | None = None
     result_msg: str | None = None
     missing: Sequence[str] | None = None
     close_code: int | None = None
@@ -403,6 +407,7 @@ def encode_error(error: CloudpushError, *, text: str, now_ms: int) -> bytes:
             active_time=now_ms,
             code=error.code,
             temporary=error.temporary,
+            retry_after_ms=error.retry_after_ms,
             result_msg=text,
         )
     )

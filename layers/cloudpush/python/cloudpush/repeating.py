@@ -47,10 +47,11 @@ class _Kept(msgspec.Struct, frozen=True, array_like=True):
     body: str
 
 
-async def perform_once(
+async def perform_once(  # noqa: PLR0913 — what to do, for whom, and two ports
     perform: Callable[[str], Awaitable[Answer]],
     *,
     key: str | None,
+    owner: str,
     request: bytes,
     message_id: str,
     repeats: Callable[[], IdempotencyStore],
@@ -62,6 +63,7 @@ async def perform_once(
         perform: does it, with the id that its message has; whatever it raises leaves the key
             reserved, to be tried again after a minute.
         key: the caller's.
+        owner: who the caller is: nobody meets the key of another, or its answer.
         request: what the request is: under one key always the same.
         message_id: a new one.
         repeats: returns the port; asked only where there is a key.
@@ -77,7 +79,7 @@ async def perform_once(
         raise InvalidMessage(f"Idempotency-Key must be 1 to {KEY_LENGTH} visible ASCII characters")
     if len(request) > REQUEST_BYTES:
         raise InvalidMessage(f"with Idempotency-Key a request has at most {REQUEST_BYTES} bytes")
-    name = hashlib.sha256(key.encode()).hexdigest()
+    name = hashlib.sha256(f"{owner}\n{key}".encode()).hexdigest()
     store = repeats()
     repeat = store.begin(
         name,

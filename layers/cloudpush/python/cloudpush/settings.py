@@ -6,14 +6,16 @@ is required is asked for where it is used; what is there must be right.
 
 from __future__ import annotations
 
+import enum
 import os
-from typing import TYPE_CHECKING, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Final, Literal, TypeVar, cast, get_args
 from urllib.parse import urlsplit
 
 import msgspec
 
 from cloudpush.errors import ConfigurationWrong
 from cloudpush.model import Policy
+from cloudpush.tokens import Algorithm, TokenRules
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,6 +51,16 @@ class ReceiptUrl(msgspec.Struct, frozen=True, kw_only=True):
         return host if is_usual else f"{host}:{self.port}"
 
 
+class AuthMode(enum.Enum):
+    """Who may connect, push and look (parameter `AuthMode`). There is no third."""
+
+    JWT = "jwt"
+    """Whoever has a token, a ticket or an API key, as far as that reaches."""
+
+    NONE = "none"
+    """Everybody, everything."""
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """One environment's settings; None is «not set»."""
 
@@ -78,6 +90,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """STALE_AFTER_SECONDS, in milliseconds: how long a client may be silent; 0 is off."""
     policy: Policy = Policy.MULTI
     """CONNECTION_POLICY"""
+    auth_mode: AuthMode = AuthMode.JWT
+    """AUTH_MODE"""
+    auth_secret: str | None = None
+    """AUTH_SECRET: where the secret of HS256 lies, never the secret itself."""
+    token_rules: TokenRules = TokenRules()
+    """AUTH_ALGORITHM, AUTH_AUDIENCE, AUTH_ISSUER: what is asked of a token."""
     has_test_page: bool = False
     """TEST_PAGE: whether the push API serves the test page."""
 
@@ -131,6 +149,13 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
         stale_after_ms=_read_seconds(text("STALE_AFTER_SECONDS") or _DEFAULT_STALE_AFTER_SECONDS)
         * 1000,
         policy=_read_policy(text("CONNECTION_POLICY") or Policy.MULTI.value),
+        auth_mode=_read_auth_mode(text("AUTH_MODE") or AuthMode.JWT.value),
+        auth_secret=text("AUTH_SECRET"),
+        token_rules=TokenRules(
+            algorithm=_read_algorithm(text("AUTH_ALGORITHM") or "HS256"),
+            audience=text("AUTH_AUDIENCE") or "cloudpush",
+            issuer=text("AUTH_ISSUER"),
+        ),
         has_test_page=_read_flag("TEST_PAGE", text("TEST_PAGE") or "false"),
     )
 
@@ -209,6 +234,21 @@ def _read_policy(value: str) -> Policy:
         raise ConfigurationWrong(
             f"CONNECTION_POLICY is {value!r}; single and multi are allowed"
         ) from None
+
+
+def _read_auth_mode(value: str) -> AuthMode:
+    try:
+        return AuthMode(value)
+    except ValueError:
+        raise ConfigurationWrong(f"AUTH_MODE is {value!r}; jwt and none are allowed") from None
+
+
+def _read_algorithm(value: str) -> Algorithm:
+    if value not in get_args(Algorithm):
+        raise ConfigurationWrong(
+            f"AUTH_ALGORITHM is {value!r}; {', '.join(get_args(Algorithm))} are allowed"
+        )
+    return cast("Algorithm", value)
 
 
 def _read_seconds(value: str) -> int:

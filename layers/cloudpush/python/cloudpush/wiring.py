@@ -21,7 +21,8 @@ from cloudpush import clock, ids, observability, settings
 from cloudpush.delivery import Outlet
 from cloudpush.errors import ConfigurationWrong, StoreUnavailable
 from cloudpush.inbox import Mailroom
-from cloudpush.settings import required
+from cloudpush.rights import EVERYBODY, read_context
+from cloudpush.settings import AuthMode, required
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,9 +39,11 @@ if TYPE_CHECKING:
         MessageStore,
         NoticeQueue,
         Receiver,
+        SigningKeys,
         StatisticsStore,
     )
     from cloudpush.queues.sqs import SqsJobQueue
+    from cloudpush.rights import Principal
     from cloudpush.settings import Settings
     from cloudpush.stores.redis_client import Client
     from cloudpush.webhooks.signing import SigningKey
@@ -56,6 +59,7 @@ Adapter: TypeAlias = Literal[
     "notify_queue",
     "receiver",
     "repeats",
+    "signing_keys",
     "statistics",
 ]
 """A property of `Wiring`."""
@@ -69,6 +73,13 @@ class Wiring:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+
+    def principal_in(self, authorizer: dict[str, Any] | None) -> Principal:
+        """Return of whom an event speaks, by what the authorizer said when the connection was made.
+
+        A connection that was made before there was an authorizer is nobody's.
+        """
+        return EVERYBODY if self.settings.auth_mode is AuthMode.NONE else read_context(authorizer)
 
     @functools.cached_property
     def store(self) -> ConnectionStore:
@@ -137,6 +148,15 @@ class Wiring:
         return DynamoDbStatisticsStore(
             self._dynamodb, self._table_name, spread=int(ids.new_message_id()[:8], 16)
         )
+
+    @functools.cached_property
+    def signing_keys(self) -> SigningKeys:
+        """What tokens are verified with."""
+        from cloudpush.secret import SecretReference
+        from cloudpush.signing_keys.secret import SecretKeys
+
+        reference = required(self.settings.auth_secret, "AUTH_SECRET")
+        return SecretKeys(SecretReference(reference, client=self._client, clock=clock.now_ms))
 
     @functools.cached_property
     def deliver_queue(self) -> JobQueue:

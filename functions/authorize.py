@@ -1,0 +1,30 @@
+"""The authorizer of `$connect`, where `AuthMode` is `jwt`: who is it, and whom may it push to?
+
+401 without a token that we trust, 403 where it is another client's. What it answers travels with
+every event of the connection, and `message` goes by it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cloudpush import authorizing, boundary, clock, wiring
+
+if TYPE_CHECKING:
+    from cloudpush.events import Handshake
+    from cloudpush.rights import Principal
+
+wiring.prepare("signing_keys")
+
+
+@boundary.answers_authorizer
+def handler(handshake: Handshake) -> Principal:
+    """Return who connects."""
+    wired = wiring.current()
+    return authorizing.authorize(
+        authorizing.credentials_in(handshake.token, handshake.ticket, handshake.subprotocols),
+        handshake.client_id,
+        keys=wired.signing_keys,
+        rules=wired.settings.token_rules,
+        now_ms=clock.now_ms(),
+    )

@@ -1,0 +1,108 @@
+"""The command line: `cloudpush token`, for those who look after a deployment.
+
+It reads the same variables as the functions (`settings`), so that it finds the same secret and the
+same store: `AUTH_SECRET`, `STORE` with `TABLE_NAME` or `REDIS_URL`, and AWS's own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, cast
+
+from cloudpush import clock, ids, rights, tokens, wiring
+from cloudpush.errors import CloudpushError
+from cloudpush.protocol import check_client_id
+from cloudpush.rights import Principal, Scope
+from cloudpush.settings import PLAIN
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_WRONG_INPUT: Final = 2
+_FAILED: Final = 1
+_HOUR_SECONDS: Final = 3600
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command. 0 is done, 1 a store or a service that does not answer, 2 a wrong input."""
+    parsed = _parser().parse_args(arguments)
+    try:
+        print(parsed.perform(parsed))
+    except ValueError as error:
+        print(f"cloudpush: {error}", file=sys.stderr)
+        return _WRONG_INPUT
+    except CloudpushError as error:
+        print(f"cloudpush: {error}", file=sys.stderr)
+        return _FAILED
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="cloudpush", allow_abbrev=False)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    token = commands.add_parser("token", help="sign a token with the secret that AUTH_SECRET names")
+    token.add_argument("subject", help="the client id that it is for")
+    token.add_argument("--push", nargs="+", default=[], metavar="PATTERN", help="its targets")
+    token.add_argument("--scope", nargs="+", default=[], choices=[each.value for each in Scope])
+    token.add_argument("--seconds", type=int, default=_HOUR_SECONDS, help="how long it is good")
+    token.set_defaults(perform=_sign)
+
+    development = commands.add_parser(
+        "development-secret", help="write a new secret for local-gateway --env-vars"
+    )
+    development.add_argument("file", type=Path)
+    development.add_argument("--url", required=True, help="where the push API will be")
+    development.set_defaults(perform=_make_development_secret)
+    return parser
+
+
+def _sign(parsed: argparse.Namespace) -> str:
+    settings = wiring.current().settings
+    [secret, *_] = wiring.current().signing_keys.find(None)
+    return _token(
+        _principal(parsed.subject, parsed.push, parsed.scope),
+        secret=cast("bytes", secret),
+        rules=settings.token_rules,
+        seconds=parsed.seconds,
+    )
+
+
+def _make_development_secret(parsed: argparse.Namespace) -> str:
+    secret = ids.new_secret()
+    content = {"Parameters": {"AUTH_SECRET": f"{PLAIN}{secret}"}}
+    parsed.file.touch(mode=0o600)
+    parsed.file.write_text(json.dumps(content))
+    alice = _token(
+        _principal("alice", [rights.ANYBODY], [each.value for each in Scope]),
+        secret=secret.encode(),
+        rules=tokens.TokenRules(),
+        seconds=12 * _HOUR_SECONDS,
+    )
+    return (
+        "AuthMode=jwt: who has no token is refused. For 12 hours this one is alice, who may push\n"
+        f"to anybody and look at everything:\n\n  {alice}\n\n"
+        f"  curl -H 'Authorization: Bearer {alice}' \\\n"
+        f'    {parsed.url}/message/send -d \'{{"to": "alice", "msg": {{"k": "v"}}}}\'\n\n'
+        f"Another: AUTH_SECRET={PLAIN}{secret} .venv/bin/cloudpush token bob --push alice\n"
+    )
+
+
+def _principal(subject: str, patterns: Sequence[str], scopes: Sequence[str]) -> Principal:
+    return Principal(
+        name=check_client_id(subject),
+        targets=rights.check_patterns(list(patterns)),
+        scopes=frozenset(Scope(each) for each in scopes),
+        issued_at_ms=clock.now_ms(),
+    )
+
+
+def _token(principal: Principal, *, secret: bytes, rules: tokens.TokenRules, seconds: int) -> str:
+    if not 0 < seconds <= tokens.TOKEN_LIFETIME_MS // 1000:
+        raise ValueError(f"--seconds must be 1 to {tokens.TOKEN_LIFETIME_MS // 1000}")
+    return tokens.sign(
+        principal, secret=secret, rules=rules, ends_at_ms=clock.now_ms() + seconds * 1000
+    )

@@ -1,0 +1,1 @@
+"""`ports.SigningKeys`: a shared secret, by reference, or the JWKS of an identity provider."""
