@@ -21,18 +21,19 @@ from typing import TYPE_CHECKING, NoReturn
 import uvloop
 
 from local_gateway import fidelity, ids
+from local_gateway.console import JsonConsole, LogHandler, TextConsole
 from local_gateway.emulator import STOP_SECONDS, Emulator
 from local_gateway.errors import StartError, TemplateError
 from local_gateway.inspector import tail
 from local_gateway.options import WrongInput, parser, read_options
 from local_gateway.template import load
-from local_gateway.terminal import one_line, printable
 from local_gateway.why import Why
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from local_gateway.configuration import Options
+    from local_gateway.console import Console
 
 _STOPPED, _FAILED_TO_START, _WRONG_INPUT = 0, 1, 2
 
@@ -50,19 +51,20 @@ def run(arguments: Sequence[str]) -> int:
         has_colours = sys.stdout.isatty() and "NO_COLOR" not in os.environ  # noqa: TID251 — the one place
         return tail.run(arguments[1:], sys.stdout, sys.stderr, has_colours=has_colours)
     parsed = parser().parse_args(arguments)
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    console = JsonConsole() if parsed.json_logs else TextConsole()
+    logging.basicConfig(level=logging.WARNING, handlers=[LogHandler(console)])
     try:
         options = read_options(parsed)
         if parsed.seed is not None:
             ids.seed(parsed.seed)
         _raise_descriptor_limit()
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_serve(options))
+            runner.run(_serve(options, console))
     except (WrongInput, TemplateError) as error:
-        _complain(str(error))
+        console.complain(str(error))
         return _WRONG_INPUT
     except StartError as error:
-        _complain(str(error))
+        console.complain(str(error))
         return _FAILED_TO_START
     except KeyboardInterrupt:  # before our own handlers were in place
         return _STOPPED
@@ -76,7 +78,7 @@ def _report_fidelity(arguments: Sequence[str]) -> int:
     try:
         options = read_options(parser().parse_args(given))
     except WrongInput as error:
-        _complain(str(error))
+        TextConsole().complain(str(error))
         return _WRONG_INPUT
     code, text = fidelity.report(
         lambda: load(
@@ -92,19 +94,19 @@ def _report_fidelity(arguments: Sequence[str]) -> int:
     return code
 
 
-async def _serve(options: Options) -> None:
+async def _serve(options: Options, console: Console) -> None:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
-    emulator = Emulator(options, write_log=_log, why=Why(_why))
+    emulator = Emulator(options, write_log=console.log, why=Why(write_said=console.why))
     starting = asyncio.create_task(emulator.start())
     stopping = asyncio.create_task(stopped.wait())
     try:
         await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if starting.done():
             await starting
-            _print(f"{emulator.banner}\nready")
+            console.announce(emulator.banner)
             # What is here now stays: the collector need not look at it again for every frame.
             gc.collect()
             gc.freeze()
@@ -138,16 +140,3 @@ def _raise_descriptor_limit() -> None:
 def _print(text: str) -> None:
     with contextlib.suppress(BrokenPipeError):
         print(text, flush=True)
-
-
-def _log(line: str) -> None:
-    with contextlib.suppress(BrokenPipeError):
-        print(printable(line), file=sys.stderr, flush=True)
-
-
-def _why(line: str) -> None:
-    _log(f"why: {one_line(line)}")
-
-
-def _complain(text: str) -> None:
-    _log(f"local-gateway: {text}")

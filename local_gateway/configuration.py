@@ -56,6 +56,8 @@ class Options:
     cache_dir: Path | None = None
     allow_remote: bool = False
     allowed_origins: frozenset[str] = frozenset()
+    shows_metrics: bool = True
+    """Whether log lines in the embedded metric format are passed on, beside being added up."""
     is_redirecting_sdks: bool = True
     """Whether calls of AWS SDKs are kept on this machine."""
     is_watching: bool = False

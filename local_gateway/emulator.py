@@ -188,7 +188,9 @@ class Emulator:
             host_mode=options.host_mode,
             interpreters=self._interpreters,
             debug_ports=self._debug_ports,
-            write_log=journal.reading(metrics.reading(self._write_log)),
+            write_log=journal.reading(
+                metrics.reading(self._write_log, passes_on=options.shows_metrics)
+            ),
             why=self._why,
             journal=journal,
         )

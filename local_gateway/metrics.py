@@ -76,25 +76,33 @@ class Metrics:
         self._dropped = 0
         self._invalid = 0
 
-    def reading(self, write_line: Callable[[str], None]) -> Callable[[str], None]:
-        """Return what takes log lines, reads those that are metrics, and passes all of them on."""
+    def reading(
+        self, write_line: Callable[[str], None], *, passes_on: bool = True
+    ) -> Callable[[str], None]:
+        """Return what takes log lines, reads those that are metrics, and passes the others on.
+
+        With `passes_on` it passes on all of them.
+        """
 
         def write(line: str) -> None:
-            if _MARK in line:
-                self.read(line)
-            write_line(line)
+            is_read = _MARK in line and self.read(line)
+            if passes_on or not is_read:
+                write_line(line)
 
         return write
 
-    def read(self, line: str) -> None:
-        """Take a log line, with or without a prefix, whose JSON object has `_aws`."""
+    def read(self, line: str) -> bool:
+        """Take a log line, with or without a prefix, whose JSON object has `_aws`.
+
+        False if it is not what the specification allows.
+        """
         _, brace, rest = line.partition("{")
         try:
             document: object = orjson.loads(brace + rest)
             values = list(_values_in(document))
         except (orjson.JSONDecodeError, _Invalid):
             self._invalid += 1
-            return
+            return False
         for name, labels, unit, numbers in values:
             factor = _SECONDS.get(unit)
             family = self._others if factor is None else self._times
@@ -104,6 +112,7 @@ class Metrics:
                 continue
             for number in numbers:
                 series.add(number * (factor or 1.0))
+        return True
 
     def _find(
         self, family: dict[str, dict[Labels, _Series]], name: str, labels: Labels

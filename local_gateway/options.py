@@ -175,6 +175,17 @@ def parser() -> argparse.ArgumentParser:
         help="let time stand still, but for what POST /_gateway/clock lets pass",
     )
     add(
+        "--json-logs",
+        action="store_true",
+        help="write each line but `ready` as a JSON object: what functions log, why lines, errors",
+    )
+    add(
+        "--show-metrics",
+        action="store_true",
+        help="print also what functions log in CloudWatch's embedded metric format, which "
+        "/_gateway/metrics adds up",
+    )
+    add(
         "--allow-remote",
         action="store_true",
         help="let --host be more than loopback: whoever reaches the port can run your functions",
@@ -225,6 +236,7 @@ def read_options(parsed: argparse.Namespace) -> Options:
         cache_dir=Path(cache) / "cloudpush",
         allow_remote=parsed.allow_remote,
         allowed_origins=frozenset(map(_origin, parsed.allow_origin)),
+        shows_metrics=parsed.show_metrics,
         is_redirecting_sdks=not parsed.no_sdk_redirect,
         strict_auth=parsed.strict_auth,
         credentials=_credentials(),

@@ -264,9 +264,18 @@ def _say_nothing(line: str) -> None:
 class Why:
     """Says reasons, each as often as is useful."""
 
-    def __init__(self, write: Callable[[str], None] = _say_nothing) -> None:
-        """Take what gets the lines."""
-        self._write = write
+    def __init__(
+        self,
+        write: Callable[[str], None] = _say_nothing,
+        *,
+        write_said: Callable[[Said], None] | None = None,
+    ) -> None:
+        """Take what gets the lines, or in its place what gets their parts."""
+
+        def write_line(said: Said) -> None:
+            write(str(said))
+
+        self._write_said = write_said or write_line
         self._said: dict[tuple[str, str], Said] = {}
         self.hear: Callable[[Said], None] | None = None
         """Who is told each time, also when no line is written."""
@@ -285,7 +294,7 @@ class Why:
         if self.hear is not None:
             self.hear(said)
         if str(times).rstrip("0") == "1":
-            self._write(str(said))
+            self._write_said(said)
 
 
 def write_table() -> str:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 import select
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 from local_gateway.lambdas.bootstrap import MARK_END
 
@@ -30,13 +30,30 @@ an end takes no more memory than this."""
 _PIPE_BYTES = 65_536
 
 
+class LogLine(str):
+    """A line of a function's log, with the function's name and the request in front."""
+
+    __slots__ = ("function", "request_id", "text")
+
+    function: str
+    request_id: str
+    """Empty while the handler loads."""
+    text: str
+    """The line as the function wrote it."""
+
+    def __new__(cls, label: str, request_id: str, text: str) -> Self:
+        """Put the line together; `label` is the name, padded for a terminal."""
+        line = super().__new__(cls, f"{label} {request_id or 'init    ':.8}  {text}")
+        line.function, line.request_id, line.text = label.rstrip(), request_id, text
+        return line
+
+
 class Output:
     """The reading end of the pipe; `write_line` gets prefixed text without its end."""
 
     __slots__ = (
         "_current",
         "_fd",
-        "_head",
         "_held",
         "_is_early",
         "_name",
@@ -61,7 +78,6 @@ class Output:
         self._poll = select.poll()
         self._poll.register(fd, select.POLLIN)
         self._name = name
-        self._head = f"{name} init      "
         self._partial = b""
         self._tail = b""
         self._token = token
@@ -152,7 +168,6 @@ class Output:
 
     def _turn_to(self, request_id: str) -> None:
         self._current = request_id
-        self._head = f"{self._name} {request_id:.8}  "
 
     def _end_line(self) -> None:
         if self._partial:
@@ -172,7 +187,7 @@ class Output:
             text = line[start : start + LINE_BYTES].decode(errors="replace").rstrip("\r")
             # A progress bar overwrites its line; each state of it is a line here.
             for part in text.split("\r"):
-                self._write_line(self._head + part)
+                self._write_line(LogLine(self._name, self._current, part))
 
 
 def _part_at(data: bytes, token: bytes) -> int:

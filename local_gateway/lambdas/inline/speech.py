@@ -7,6 +7,8 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
+from local_gateway.lambdas.output import LogLine
+
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Sequence
@@ -82,15 +84,15 @@ class Lines:
         self._label = label
         self._write_line = write_line
         self._lock = threading.Lock()
-        self._head = f"{label} init      "
-        self._whole: list[str] = []
+        self._request_id = ""
+        self._whole: list[LogLine] = []
         self._partial = ""
         self._tail = ""
 
     def begin(self, request_id: str) -> None:
         """Attribute what comes from now on to this request."""
         with self._lock:
-            self._head = f"{self._label} {request_id:.8}  "
+            self._request_id = request_id
 
     def add(self, text: str) -> bool:
         """Take text as printed; return whether there are lines, and nobody was told."""
@@ -98,7 +100,7 @@ class Lines:
             was_empty = not self._whole
             self._tail = (self._tail + text)[-TAIL_CHARACTERS:]
             *lines, self._partial = (self._partial + text).split("\n")
-            self._whole += [self._head + line for line in lines]
+            self._whole += [LogLine(self._label, self._request_id, line) for line in lines]
             return was_empty and bool(lines)
 
     def show(self) -> None:
@@ -114,7 +116,7 @@ class Lines:
             return b""
         with self._lock:
             if self._partial:
-                self._whole.append(self._head + self._partial)
+                self._whole.append(LogLine(self._label, self._request_id, self._partial))
                 self._partial = ""
             tail, self._tail = self._tail, ""
         return tail.encode(errors="replace")[-TAIL_CHARACTERS:]

@@ -119,6 +119,16 @@ def test_what_is_not_the_format_is_counted_and_passed_over(line: str) -> None:
     assert written(line) == OWN.format(dropped=0, invalid=1)
 
 
+def test_metrics_can_be_kept_back_and_what_only_looks_like_them_is_passed_on() -> None:
+    lines: list[str] = []
+    write = Metrics().reading(lines.append, passes_on=False)
+
+    write(json.dumps(emf("Posts", 1)))
+    write('"_aws" in a text')
+
+    assert lines == ['"_aws" in a text']
+
+
 def test_every_line_is_passed_on() -> None:
     lines: list[str] = []
     metrics = Metrics()
