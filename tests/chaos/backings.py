@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from tests.e2e.gateway_process import GatewayProcess
 
 TABLE = "chaos"
+START_SECONDS = 60.0
+"""How long a store may take to read its log."""
 
 
 class Backing(Protocol):
@@ -89,7 +91,7 @@ class ValkeyBacking:
         process.send_signal(signal.SIGKILL)
         process.wait()
         self.server.stop()
-        self.server.start()
+        self.server.start(timeout=START_SECONDS)
 
     def message_ids(self) -> Iterable[str]:
         keys = self._client.scan_iter("*:message:*", count=1000)
@@ -97,7 +99,7 @@ class ValkeyBacking:
 
     def stop(self) -> None:
         self._client.close()
-        self.server.stop()
+        self.server.terminate()
 
 
 class DynamoDbBacking:

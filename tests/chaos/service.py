@@ -23,6 +23,10 @@ _EDITS = (
     ("Timeout: 60 # hands", "Timeout: 8 # hands"),
     ("      Timeout: 30\n", "      Timeout: 8\n"),
 )
+_ENVIRONMENTS = 3
+"""Of each function, at most."""
+
+_STOP_SECONDS = 60.0
 _VARIABLES = "        STORE: !Ref Store\n"
 
 
@@ -50,10 +54,13 @@ async def faulty_service(
             },
         )
     )
-    arguments = main_job(store, port, StaleAfterSeconds="0")
+    url = {"RedisUrl": variables["REDIS_URL"]} if store == "redis" else {}
+    arguments = main_job(store, port, StaleAfterSeconds="0", **url)
     arguments[arguments.index("template.yaml")] = str(template)
     arguments += ["--seed", str(profile.seed), "--connect-rate", "0"]
-    async with running_gateway(arguments, port=port) as gateway:
+    # Clients that all come at once would start dozens of processes, which time out as they start.
+    arguments += ["--max-concurrency", str(_ENVIRONMENTS)]
+    async with running_gateway(arguments, port=port, stop_seconds=_STOP_SECONDS) as gateway:
         yield gateway
 
 

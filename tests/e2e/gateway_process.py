@@ -76,10 +76,10 @@ class GatewayProcess:
             client.hello = await client.receive()
             yield client
 
-    async def stop(self, number: int = signal.SIGTERM) -> int:
+    async def stop(self, number: int = signal.SIGTERM, *, seconds: float = STOP_SECONDS) -> int:
         """Stop it, and return its exit code."""
         self.process.send_signal(number)
-        async with asyncio.timeout(STOP_SECONDS):
+        async with asyncio.timeout(seconds):
             return await self.process.wait()
 
 
@@ -114,7 +114,7 @@ class Client:
 
 @asynccontextmanager
 async def running_gateway(
-    arguments: Sequence[str], *, port: int | None = None
+    arguments: Sequence[str], *, port: int | None = None, stop_seconds: float = STOP_SECONDS
 ) -> AsyncGenerator[GatewayProcess]:
     """Start `python -m local_gateway` with these arguments, wait for `ready`, and stop it."""
     port = port or free_port()
@@ -129,7 +129,7 @@ async def running_gateway(
         log = asyncio.create_task(read_errors(process))
         yield gateway
         if process.returncode is None:
-            await gateway.stop()
+            await gateway.stop(seconds=stop_seconds)
         await drain
         gateway.log = await log
     finally:

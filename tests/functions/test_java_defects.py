@@ -1,14 +1,14 @@
 """The Java system's known defects, each as a sequence of events that led to it there.
 
-Two of the twelve have no place here: which node a client is sent to (a routing field that nobody
-wrote, and all weight to an empty node) is decided by API Gateway. That anybody may push to
-anybody is answered by authorization, which a deployment adds.
+One of the twelve has no place here: that anybody may push to anybody is answered by authorization.
 """
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
@@ -18,7 +18,7 @@ import disconnect
 import message
 import push_api
 import sweep
-from cloudpush.model import Policy
+from cloudpush.model import SHARDS, Policy, shard_of
 from cloudpush.ports import Outcome
 from cloudpush.settings import Settings
 from tests.fakes.lambda_events import (
@@ -174,3 +174,43 @@ def test_targets_do_not_share_one_mutable_request(environment: Environment) -> N
     assert [each["to"] for each in envelopes] == names
     assert [each["sessionId"] for each in envelopes] == [each.session_id for each in connections]
     assert len({each["messageId"] for each in envelopes}) == 1
+
+
+def address_of(client_id: str) -> str:
+    answer = push_api.handler(
+        http_event("GET", "/server/get", query=f"channelId={client_id}"), CONTEXT
+    )
+    return json.loads(answer["body"])["data"]["address"]
+
+
+def test_where_a_client_is_sent_follows_from_nothing_that_somebody_must_have_written(
+    environment: Environment,
+) -> None:
+    before = address_of("alice")
+    query = dict(parse_qsl(urlsplit(before).query))
+    event = connect_event(query, connection_id="A", connected_at_ms=environment.clock())
+
+    connected = connect.handler(event, CONTEXT)
+    speak("A", {"msgType": 3})
+
+    assert connected == {"statusCode": 200}
+    assert address_of("alice") == before
+    assert push(to="alice")["data"] == []
+    assert environment.posted_to[-1] == "A"
+
+
+def test_what_is_empty_does_not_draw_every_client(environment: Environment) -> None:
+    for number in range(1000):
+        environment.connect(f"early{number}")
+    addresses = {address_of(f"late{number}").partition("?")[0] for number in range(100)}
+    for shard in range(0, SHARDS, 2):
+        for each in environment.store.read_shard(shard, now_ms=environment.clock()).connections:
+            environment.store.forget(each.connection_id, now_ms=environment.clock())
+
+    late = [environment.connect(f"late{number}") for number in range(100)]
+
+    shares = Counter(shard_of(each.connection_id) for each in late)
+    assert {address_of(each.client_id).partition("?")[0] for each in late} == addresses
+    assert len(addresses) == 1
+    assert max(shares.values()) <= 5
+    assert sum(shares[shard] for shard in range(1, SHARDS, 2)) in range(30, 70)
