@@ -49,7 +49,7 @@ async def answers(
 async def test_a_value_is_answered_as_by_a_process(
     value: str, start_host: StartHost, write_function: WriteFunction
 ) -> None:
-    function = write_function(SOURCE.replace("{statement}", f"return {value}"))
+    function = write_function(SOURCE.replace("{statement}", f"return {value}"), timeout_seconds=30)
 
     inline, process = await answers(start_host, function, b'{"a": "b"}')
 
@@ -60,7 +60,7 @@ async def test_a_value_is_answered_as_by_a_process(
 async def test_an_error_is_answered_as_by_a_process(
     statement: str, start_host: StartHost, write_function: WriteFunction
 ) -> None:
-    function = write_function(SOURCE.replace("{statement}", statement))
+    function = write_function(SOURCE.replace("{statement}", statement), timeout_seconds=30)
 
     inline, process = await answers(start_host, function)
 
