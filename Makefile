@@ -134,6 +134,10 @@ fix: $(ALL) ## Repair what the linter and the formatter can
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
+.PHONY: bench-fan-out
+bench-fan-out: $(ALL) ## Push to a million connections in Valkey, with workers that are killed; some minutes
+	$(BIN)/python -m benchmarks.drain $(ARGS)
+
 .PHONY: bench
 bench: $(ALL) ## Measure, and write docs/explanation/performance.md
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -29,7 +29,7 @@ from cloudpush.model import (
     shard_of,
 )
 from cloudpush.ports import Admission, Page
-from cloudpush.stores.redis_client import client_from_url, translated_errors
+from cloudpush.stores.redis_client import client_from_url, run_many, translated_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -59,6 +59,7 @@ class RedisConnectionStore:
         self._prefix = prefix
         prelude = _SHEBANG + (_LUA / "prelude.lua").read_text()
         self._register = client.register_script(_SHEBANG + (_LUA / "register.lua").read_text())
+        self._read_rows = client.register_script(_SHEBANG + (_LUA / "read_rows.lua").read_text())
         self._admit, self._touch, self._confirm, self._forget, self._forget_unseen = (
             client.register_script(prelude + (_LUA / f"{name}.lua").read_text())
             for name in ("admit", "touch", "confirm", "forget", "forget_unseen")
@@ -201,11 +202,11 @@ class RedisConnectionStore:
     def read_shards(self, places: Sequence[Place], *, limit: int, now_ms: int) -> Sequence[Page]:
         """See `ports.ConnectionStore.read_shards`."""
         found = self._members_after(places, limit=limit, now_ms=now_ms)
-        rows = iter(self._rows_of([member for members in found for _, member in members]))
+        rows = iter(self._rows_of([members for members in found if members]))
         pages: list[Page] = []
         for members in found:
             last = members[-1] if len(members) == limit else None
-            held = [row for _, row in zip(members, rows, strict=False) if row is not None]
+            held = next(rows) if members else ()
             pages.append(
                 Page(
                     connections=tuple(row for row in held if row.expires_at_ms > now_ms),
@@ -305,16 +306,19 @@ class RedisConnectionStore:
             found.append([each for each in members if each > start][:limit])
         return found
 
-    def _rows_of(self, members: Sequence[str]) -> list[Connection | None]:
-        """Return the row of each member, None of one that has none any more."""
-        if not members:
-            return []
-        with translated_errors(), self._client.pipeline(transaction=False) as pipeline:
-            for member in members:
-                connection_id, _, client_id = member.partition(" ")
-                pipeline.hget(self._client_key(client_id), connection_id)
-            texts = pipeline.execute()
-        return [None if text is None else _decoded(text) for text in texts]
+    def _rows_of(self, shards: Sequence[Sequence[tuple[int, str]]]) -> list[list[Connection]]:
+        """Return, for the members of each shard, the rows of those that have one, in order."""
+        calls: list[tuple[list[str], list[str]]] = []
+        for members in shards:
+            parts = [member.partition(" ") for _, member in members]
+            calls.append(
+                ([self._client_key(client) for *_, client in parts], [each for each, *_ in parts])
+            )
+        answers: list[str] = run_many(self._client, self._read_rows, calls)
+        return [_row_decoder.decode_lines(text) for text in answers]
+
+
+_row_decoder = msgspec.json.Decoder(Connection)
 
 
 def _decoded(text: str) -> Connection:
