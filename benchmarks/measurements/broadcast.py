@@ -14,7 +14,7 @@ def measure(effort: Effort) -> list[Figure]:
     """Measure on Valkey."""
     rounds = Rounds()
     clients = CLIENTS // 10 if effort.is_quick else CLIENTS
-    with running_service("redis", StaleAfterSeconds="0") as server:
+    with running_service("redis", StaleAfterSeconds="0", BroadcastRate="0") as server:
         broadcast = load.Broadcast(
             url=server.url,
             publishing=load.to_all(server.port),

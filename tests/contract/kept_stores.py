@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from cloudpush.model import Message, Publication, Receipt, Receipts, ReceiptState, Trigger
+from cloudpush.stores.dynamodb_budgets import DynamoDbBudgetStore
 from cloudpush.stores.dynamodb_fan_outs import DynamoDbFanOutStore
 from cloudpush.stores.dynamodb_inbox import DynamoDbInboxStore
 from cloudpush.stores.dynamodb_messages import DynamoDbMessageStore
 from cloudpush.stores.dynamodb_repeats import DynamoDbIdempotencyStore
 from cloudpush.stores.dynamodb_statistics import DynamoDbStatisticsStore
+from cloudpush.stores.memory_budgets import MemoryBudgetStore
 from cloudpush.stores.memory_fan_outs import MemoryFanOutStore
 from cloudpush.stores.memory_inbox import MemoryInboxStore
 from cloudpush.stores.memory_messages import (
@@ -18,6 +20,7 @@ from cloudpush.stores.memory_messages import (
     MemoryMessageStore,
     MemoryStatisticsStore,
 )
+from cloudpush.stores.redis_budgets import RedisBudgetStore
 from cloudpush.stores.redis_fan_outs import RedisFanOutStore
 from cloudpush.stores.redis_inbox import RedisInboxStore
 from cloudpush.stores.redis_messages import RedisMessageStore
@@ -27,6 +30,7 @@ from tests.contract.connection_stores import T0
 
 if TYPE_CHECKING:
     from cloudpush.ports import (
+        BudgetStore,
         FanOutStore,
         IdempotencyStore,
         InboxStore,
@@ -46,6 +50,7 @@ class Kept:
     inboxes: InboxStore
     messages: MessageStore
     fan_outs: FanOutStore
+    budgets: BudgetStore
     repeats: IdempotencyStore
     statistics: StatisticsStore
 
@@ -55,6 +60,7 @@ def kept_in_memory() -> Kept:
         MemoryInboxStore(),
         MemoryMessageStore(),
         MemoryFanOutStore(),
+        MemoryBudgetStore(),
         MemoryIdempotencyStore(),
         MemoryStatisticsStore(),
     )
@@ -66,6 +72,7 @@ def kept_in_redis(harness: Harness) -> Kept:
         RedisInboxStore(client),
         RedisMessageStore(client),
         RedisFanOutStore(client),
+        RedisBudgetStore(client),
         RedisIdempotencyStore(client),
         RedisStatisticsStore(client),
     )
@@ -78,6 +85,7 @@ def kept_in_dynamodb(harness: Harness) -> Kept:
         DynamoDbInboxStore(client, name, sleep=sleep),
         DynamoDbMessageStore(client, name, sleep=sleep),
         DynamoDbFanOutStore(client, name, sleep=sleep),
+        DynamoDbBudgetStore(client, name, sleep=sleep),
         DynamoDbIdempotencyStore(client, name, sleep=sleep),
         DynamoDbStatisticsStore(client, name, sleep=sleep),
     )

@@ -10,6 +10,7 @@ import pytest
 from cloudpush import boundary, wiring
 from cloudpush.model import Policy
 from cloudpush.settings import AuthMode, Settings
+from cloudpush.stores.memory_budgets import MemoryBudgetStore
 from tests.fakes.management import RecordingManagementApi
 from tests.fakes.push_service import Stage
 from tests.fakes.telemetry import Lines, logging_to_stdout
@@ -41,6 +42,7 @@ class Environment(Stage):
         wired.inboxes = self.inboxes
         wired.messages = self.messages
         wired.fan_outs = self.progress
+        wired.budgets = MemoryBudgetStore()
         wired.repeats = self.repeats
         wired.statistics = self.statistics
         wiring.install(wired)

@@ -111,6 +111,7 @@ print(json.dumps(sorted(name for name in built if not name.startswith("_"))))
 
 
 MAILROOM = [
+    "budgets",
     "deliver_queue",
     "fan_out_queue",
     "fan_outs",

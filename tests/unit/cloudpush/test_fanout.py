@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from dataclasses import replace
 from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
@@ -10,8 +11,10 @@ import pytest
 
 from cloudpush import accepting, fanout, submitting
 from cloudpush.errors import Conflict, HopLimitReached, QueueUnavailable
+from cloudpush.inbox import Budget
 from cloudpush.model import SHARDS, Delivery, FanOut, MessageState, shard_of
 from cloudpush.ports import Outcome
+from cloudpush.stores.memory_budgets import MemoryBudgetStore
 from cloudpush.submitting import Submission
 from tests.fakes.push_service import Stage, a_publication
 
@@ -42,6 +45,7 @@ class Broadcast:
             clock=self.stage.clock,
             remaining_ms=lambda: next(left),
             report=self._take,
+            pause=self.stage.pause,
         )
 
     async def do_all(self, *remaining_ms: int) -> list[FanOut]:
@@ -360,3 +364,54 @@ class _Dies:
             raise _Died
         self._left -= 1
         return self._method(*args, **options)
+
+
+class TestBudget:
+    def broadcast(self, stage: Stage, rate: int) -> Broadcast:
+        budget = Budget(store=MemoryBudgetStore(), posts_per_second=rate)
+        stage.mailroom = replace(stage.mailroom, budget=budget)
+        return Broadcast(stage)
+
+    async def test_a_worker_keeps_to_the_rate(self) -> None:
+        stage = Stage()
+        everybody = connect_many(stage, 3000)
+        broadcast = self.broadcast(stage, 1000)
+        began_ms = stage.clock()
+
+        await broadcast.do_all()
+
+        seconds = (stage.clock() - began_ms) / 1000
+        assert Counter(stage.posted_to) == Counter(everybody)
+        assert 2.5 <= seconds <= 3
+        assert sum(stage.pauses) == pytest.approx(seconds)
+
+    async def test_it_hands_on_rather_than_wait_for_long(self) -> None:
+        stage = Stage()
+        connect_many(stage, 300)
+        broadcast = self.broadcast(stage, 1)
+        await broadcast.do(broadcast.first)
+
+        [sent] = stage.fan_outs.sent
+
+        assert sent == (FanOut(message_id=MESSAGE_ID, doublings=fanout.DOUBLINGS, hop=2), 5)
+        assert len(broadcast.reports) == 1
+
+    async def test_many_that_are_refused_at_once_slow_all_down(self) -> None:
+        stage = Stage({f"client{number}-1": [Outcome.THROTTLED] for number in range(500)})
+        connect_many(stage, 600)
+        broadcast = self.broadcast(stage, 1000)
+        began_ms = stage.clock()
+
+        await broadcast.do_all()
+
+        assert stage.clock() - began_ms > 600
+
+    async def test_one_client_that_does_not_read_slows_nobody_down(self) -> None:
+        stage = Stage({"client7-1": [Outcome.THROTTLED]})
+        connect_many(stage, 600)
+        broadcast = self.broadcast(stage, 1000)
+        began_ms = stage.clock()
+
+        await broadcast.do_all()
+
+        assert stage.clock() - began_ms < 450

@@ -36,6 +36,7 @@ def test_every_variable_is_read() -> None:
             "WEBSOCKET_URL": "wss://a.execute-api.eu-west-1.amazonaws.com/dev",
             "AWS_REGION": "eu-west-1",
             "STALE_AFTER_SECONDS": "90",
+            "BROADCAST_RATE": "20000",
             "CONNECTION_POLICY": "single",
             "TEST_PAGE": "true",
         }
@@ -60,6 +61,7 @@ def test_every_variable_is_read() -> None:
         websocket_url="wss://a.execute-api.eu-west-1.amazonaws.com/dev",
         region="eu-west-1",
         stale_after_ms=90_000,
+        broadcast_rate=20_000,
         policy=Policy.SINGLE,
         has_test_page=True,
     )
@@ -94,6 +96,14 @@ def test_an_empty_variable_is_one_that_is_not_set() -> None:
             "CONNECTION_POLICY is 'Single'; single and multi are allowed",
         ),
         ("TEST_PAGE", "yes", "TEST_PAGE is 'yes'; true and false are allowed"),
+        *[
+            (
+                "BROADCAST_RATE",
+                value,
+                f"BROADCAST_RATE is {value!r}; 0 (not limited) to 1000000 are allowed",
+            )
+            for value in ("-1", "1.5", "1000001", "fast", "9" * 5000)
+        ],
         *[
             (
                 "STALE_AFTER_SECONDS",

@@ -12,6 +12,7 @@ much to do: each that has posted `DOUBLE_AFTER` and was not made to wait asks fo
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -21,7 +22,7 @@ from cloudpush.model import RECORD_LIFETIME_MS, FanOut, MessageState, Place, Pos
 from cloudpush.ports import FanOutStep
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from cloudpush.delivery import Report
     from cloudpush.inbox import Mailroom
@@ -42,8 +43,15 @@ RESERVE_MS: Final = 10_000
 POST_SECONDS: Final = 5.0
 """How long the posts of a page may take: with the bookkeeping, well below reserve and lease."""
 
+LEAST_REFUSED: Final = 10
+"""So many 429 in a page, and a twentieth of it, are the account's quota; fewer are clients that do
+not read: those wait in the deliver queue, each for itself."""
+
 LOOK_MS: Final = 500
 """So often a worker looks whether the publication was paused or cancelled."""
+
+MAX_WAIT_MS: Final = 5_000
+"""A worker that would wait longer for the budget hands on, and its environment is free."""
 
 DOUBLE_AFTER: Final = 5_000
 """Posts after which a worker asks for another one."""
@@ -62,6 +70,7 @@ async def perform(
     clock: Callable[[], int],
     remaining_ms: Callable[[], int],
     report: Callable[[Report], None],
+    pause: Callable[[float], Awaitable[object]] = asyncio.sleep,
 ) -> None:
     """Work at a fan-out until nothing is free, it was stopped, or the time is up.
 
@@ -71,6 +80,7 @@ async def perform(
         clock: milliseconds since the epoch.
         remaining_ms: how long this invocation has still to live.
         report: takes what became of each page.
+        pause: waits so many seconds, where the budget is used up.
 
     Raises:
         HopLimitReached: this job is the last of too long a chain.
@@ -96,6 +106,7 @@ async def perform(
         clock=clock,
         remaining_ms=remaining_ms,
         report=report,
+        pause=pause,
     )
     await worker.run()
 
@@ -111,6 +122,7 @@ class _Worker:
     clock: Callable[[], int]
     remaining_ms: Callable[[], int]
     report: Callable[[Report], None]
+    pause: Callable[[float], Awaitable[object]]
     width: int = SHARDS_AT_ONCE
     """How many shards to work on at a time."""
     posted: int = 0
@@ -137,7 +149,10 @@ class _Worker:
                 self._save(FanOutStep(released=held))
                 self._send(self.doublings)
                 return
-            held = await self._advance(held)
+            rest = await self._advance(held)
+            if rest is None:
+                return
+            held = rest
             self._grow()
 
     def _claim(self) -> Sequence[Place]:
@@ -165,12 +180,16 @@ class _Worker:
         stage = self.mailroom.messages.read_stage(self.message.message_id, now_ms=now_ms)
         return stage is MessageState.SENDING and now_ms < self.message.expires_at_ms
 
-    async def _advance(self, held: Sequence[Place]) -> Sequence[Place]:
-        """Serve a page of these shards; return the places where to go on."""
+    async def _advance(self, held: Sequence[Place]) -> Sequence[Place] | None:
+        """Serve a page of these shards; return the places where to go on, None if not now."""
         pages = self.mailroom.outlet.store.read_shards(
             held, limit=max(1, PAGE // len(held)), now_ms=self.clock()
         )
         connections = [each for page in pages for each in page.connections]
+        if connections and not await self._wait_for_budget(len(connections)):
+            self._save(FanOutStep(released=held))
+            self._send(self.doublings, delay_ms=MAX_WAIT_MS)
+            return None
         posted = await self._post(connections) if connections else Posted()
         places: list[Place] = []
         finished: list[int] = []
@@ -190,6 +209,19 @@ class _Worker:
         )
         return [each for each in going_on if each.shard in kept]
 
+    async def _wait_for_budget(self, posts: int) -> bool:
+        """Wait until so many posts may be made; False if that is too long for this invocation."""
+        budget = self.mailroom.budget
+        if budget is None:
+            return True
+        wait_ms = budget.store.take(posts, rate=budget.posts_per_second, now_ms=self.clock())
+        if wait_ms > min(MAX_WAIT_MS, self.remaining_ms() - RESERVE_MS):
+            return False
+        if wait_ms:
+            self.posted = 0  # the budget is used up: another worker would only wait as well
+            await self.pause(wait_ms / 1000)
+        return True
+
     async def _post(self, connections: Sequence[Connection]) -> Posted:
         report = await delivery.deliver(
             self.message.publication,
@@ -199,6 +231,10 @@ class _Worker:
             deadline_seconds=POST_SECONDS,
         )
         self.report(report)
+        budget = self.mailroom.budget
+        least = max(LEAST_REFUSED, len(connections) // 20)
+        if budget is not None and report.throttled >= least:
+            budget.store.slow_down(now_ms=self.clock())
         self.posted += len(connections)
         return Posted(
             sent=len(report.sent),

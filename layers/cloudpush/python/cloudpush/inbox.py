@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from cloudpush.delivery import Outlet
     from cloudpush.model import Connection, Copy, Inbox, Job, Position
     from cloudpush.ports import (
+        BudgetStore,
         Claim,
         Copies,
         FanOutStore,
@@ -59,6 +60,14 @@ PATIENCE_MS: Final = 8_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """How fast fan-outs may post."""
+
+    store: BudgetStore
+    posts_per_second: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Mailroom:
     """The ports that kept messages need."""
 
@@ -72,6 +81,8 @@ class Mailroom:
     """Unguessable: names of writers, epochs."""
     notices: JobQueue | None = None
     """The queue of receipts to be told to their sender; None where nobody is told."""
+    budget: Budget | None = None
+    """Of fan-outs; None is not limited."""
     tally: Tally = field(default_factory=Tally)
     """What is counted and measured on the way."""
 

@@ -646,6 +646,37 @@ class FanOutStore(Protocol):
         ...
 
 
+class BudgetStore(Protocol):
+    """What all fan-outs together may post: a ledger that is asked once for each page.
+
+    API Gateway counts connects, messages, posts and calls of the HTTP API of an account together.
+    Fan-outs keep to a rate below that quota, and what is left is the reserve of everything else:
+    single pushes, acknowledgements and handshakes ask nobody.
+
+    Every method raises `StoreUnavailable` and `ConfigurationWrong` as `ConnectionStore` does.
+    """
+
+    def take(self, posts: int, *, rate: int, now_ms: int) -> int:
+        """Pay for so many posts; return how many ms their caller has to wait before it makes them.
+
+        What is taken keeps its place: whoever comes later waits longer. At most a fifth of a
+        second's posts are made at once after a pause.
+
+        Args:
+            posts: how many, at least 1.
+            rate: posts a second, where the gateway refuses none.
+            now_ms: the caller's clock.
+        """
+        ...
+
+    def slow_down(self, *, now_ms: int) -> None:
+        """Halve the rate, at most once a second, because the gateway refused for the quota.
+
+        It comes back by a twentieth of the full rate each second.
+        """
+        ...
+
+
 class Repeat(msgspec.Struct, frozen=True, kw_only=True):
     """What `IdempotencyStore.begin` found."""
 

@@ -27,6 +27,9 @@ PLAIN: Final = "plain:"
 
 _DEFAULT_STALE_AFTER_SECONDS: Final = "60"
 _PORTS: Final = {"https": 443, "http": 80}
+_DEFAULT_BROADCAST_RATE: Final = "7000"
+"""70 % of an account's 10,000 requests a second (Amazon API Gateway Developer Guide, «Quotas»)."""
+_MAX_BROADCAST_RATE: Final = 1_000_000
 _MAX_STALE_AFTER_SECONDS: Final = 2 * 60 * 60
 """API Gateway closes every connection after two hours."""
 
@@ -88,6 +91,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """AWS_REGION, else AWS_DEFAULT_REGION."""
     stale_after_ms: int = 60_000
     """STALE_AFTER_SECONDS, in milliseconds: how long a client may be silent; 0 is off."""
+    broadcast_rate: int = 7000
+    """BROADCAST_RATE: posts a second of all fan-outs together; 0 is not limited."""
     policy: Policy = Policy.MULTI
     """CONNECTION_POLICY"""
     auth_mode: AuthMode = AuthMode.JWT
@@ -148,6 +153,7 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
         region=text("AWS_REGION") or text("AWS_DEFAULT_REGION") or "us-east-1",
         stale_after_ms=_read_seconds(text("STALE_AFTER_SECONDS") or _DEFAULT_STALE_AFTER_SECONDS)
         * 1000,
+        broadcast_rate=_read_rate(text("BROADCAST_RATE") or _DEFAULT_BROADCAST_RATE),
         policy=_read_policy(text("CONNECTION_POLICY") or Policy.MULTI.value),
         auth_mode=_read_auth_mode(text("AUTH_MODE") or AuthMode.JWT.value),
         auth_secret=text("AUTH_SECRET"),
@@ -257,6 +263,15 @@ def _read_seconds(value: str) -> int:
     if not is_number or int(value) > _MAX_STALE_AFTER_SECONDS:
         raise ConfigurationWrong(
             f"STALE_AFTER_SECONDS is {value!r}; 0 (off) to {_MAX_STALE_AFTER_SECONDS} are allowed"
+        )
+    return int(value)
+
+
+def _read_rate(value: str) -> int:
+    is_number = value.isascii() and value.isdigit() and len(value) <= len("1000000")
+    if not is_number or int(value) > _MAX_BROADCAST_RATE:
+        raise ConfigurationWrong(
+            f"BROADCAST_RATE is {value!r}; 0 (not limited) to {_MAX_BROADCAST_RATE} are allowed"
         )
     return int(value)
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from cloudpush import clock, ids, observability, settings
 from cloudpush.delivery import Outlet
 from cloudpush.errors import ConfigurationWrong, StoreUnavailable
-from cloudpush.inbox import Mailroom
+from cloudpush.inbox import Budget, Mailroom
 from cloudpush.rights import EVERYBODY, read_context
 from cloudpush.settings import AuthMode, required
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from botocore.session import Session
 
     from cloudpush.ports import (
+        BudgetStore,
         ConnectionStore,
         FanOutStore,
         IdempotencyStore,
@@ -126,6 +127,17 @@ class Wiring:
         return DynamoDbFanOutStore(self._dynamodb, self._table_name)
 
     @functools.cached_property
+    def budgets(self) -> BudgetStore:
+        """What fan-outs have posted."""
+        if self.settings.store == "redis":
+            from cloudpush.stores.redis_budgets import RedisBudgetStore
+
+            return RedisBudgetStore(self._redis)
+        from cloudpush.stores.dynamodb_budgets import DynamoDbBudgetStore
+
+        return DynamoDbBudgetStore(self._dynamodb, self._table_name)
+
+    @functools.cached_property
     def repeats(self) -> IdempotencyStore:
         """Which requests were repeated."""
         if self.settings.store == "redis":
@@ -217,6 +229,7 @@ class Wiring:
     @functools.cached_property
     def mailroom(self) -> Mailroom:
         """The ports that kept messages need."""
+        rate = self.settings.broadcast_rate
         return Mailroom(
             outlet=self.outlet,
             inboxes=self.inboxes,
@@ -225,6 +238,7 @@ class Wiring:
             expansions=self.fan_out_queue,
             new_id=ids.new_message_id,
             notices=self.notify_queue if self.settings.receipt_url else None,
+            budget=Budget(store=self.budgets, posts_per_second=rate) if rate else None,
             tally=observability.tally(),
         )
 

@@ -1,0 +1,52 @@
+"""How the ledger of `ports.BudgetStore` changes: the rules that every store keeps to.
+
+take        begins when the posts before it are paid for, and pays for its own: posts / rate
+slow_down   halves the rate, at most once a second
+time        gives a rate that was cut a twentieth of the full rate back each second
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+BURST_MS: Final = 200
+"""Posts that nobody made are lost after so long: nothing is saved up for a burst."""
+
+CUT_EVERY_MS: Final = 1000
+"""Workers that are refused side by side cut the rate once."""
+
+RECOVERY_PER_SECOND: Final = 0.05
+LEAST_SHARE: Final = 0.01
+
+
+class Ledger(msgspec.Struct, frozen=True, kw_only=True):
+    """What is written down."""
+
+    paid_until_ms: int = 0
+    """Until then the rate is used up."""
+    cut_share: float = 1.0
+    """What part of the full rate was left when it was last cut."""
+    cut_at_ms: int = 0
+
+    def share(self, now_ms: int) -> float:
+        """Return what part of the full rate is used now."""
+        since_ms = max(0, now_ms - self.cut_at_ms)
+        return min(1.0, self.cut_share + RECOVERY_PER_SECOND * since_ms / 1000)
+
+    def take(self, posts: int, *, rate: int, now_ms: int) -> Ledger:
+        """Return the ledger after so many posts were paid for; they begin where it now ends."""
+        cost_ms = round(posts * 1000 / (rate * self.share(now_ms)))
+        return msgspec.structs.replace(self, paid_until_ms=self.start_ms(now_ms) + cost_ms)
+
+    def start_ms(self, now_ms: int) -> int:
+        """Return when the next posts may begin."""
+        return max(self.paid_until_ms, now_ms - BURST_MS)
+
+    def slow_down(self, now_ms: int) -> Ledger:
+        """Return the ledger after the gateway refused posts for the account's quota."""
+        if now_ms - self.cut_at_ms < CUT_EVERY_MS:
+            return self
+        share = max(LEAST_SHARE, self.share(now_ms) / 2)
+        return msgspec.structs.replace(self, cut_share=share, cut_at_ms=now_ms)

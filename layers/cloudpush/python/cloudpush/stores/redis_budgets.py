@@ -1,0 +1,47 @@
+"""The ledger of posts on Redis 7 or later, or Valkey, alone or as a cluster.
+
+    {prefix}budget   hash   until when the rate is used up, and when it was last cut
+
+Every method is one round trip.
+"""
+
+from __future__ import annotations
+
+import pathlib
+from typing import TYPE_CHECKING, Final, cast
+
+from cloudpush.stores import budget_rules as rules
+from cloudpush.stores.redis_client import translated_errors
+
+if TYPE_CHECKING:
+    from cloudpush.stores.redis_client import Client
+
+_SCRIPT: Final = pathlib.Path(__file__).parent / "lua" / "budget" / "change.lua"
+_SHEBANG: Final = "#!lua\n"  # as in `redis`
+
+
+class RedisBudgetStore:
+    """`ports.BudgetStore` on a Redis client that was made with `decode_responses=True`."""
+
+    def __init__(self, client: Client, *, prefix: str = "cloudpush:") -> None:
+        self._key = f"{prefix}budget"
+        self._script = client.register_script(_SHEBANG + _SCRIPT.read_text())
+
+    def take(self, posts: int, *, rate: int, now_ms: int) -> int:
+        """See `ports.BudgetStore.take`."""
+        return self._change(posts, rate=rate, now_ms=now_ms)
+
+    def slow_down(self, *, now_ms: int) -> None:
+        """See `ports.BudgetStore.slow_down`."""
+        self._change(0, rate=1, now_ms=now_ms)
+
+    def _change(self, posts: int, *, rate: int, now_ms: int) -> int:
+        numbers = (
+            rules.BURST_MS,
+            rules.CUT_EVERY_MS,
+            rules.RECOVERY_PER_SECOND,
+            rules.LEAST_SHARE,
+        )
+        with translated_errors():
+            answer = self._script([self._key], [now_ms, posts, rate, *map(str, numbers)])
+        return cast("int", answer)
