@@ -66,7 +66,11 @@ class World:
         )
         names = (f"worker-{number}" for number in range(1_000_000))
         self.mailroom = Mailroom(
-            outlet=Outlet(store=self.connections, jobs=self.queue, gateway=self.sockets),
+            outlet=Outlet(
+                store=self.connections,
+                jobs=MemoryJobQueue(now_ms=lambda: self.now_ms),
+                gateway=self.sockets,
+            ),
             inboxes=kept.inboxes,
             messages=kept.messages,
             fan_outs=self._deadly(kept.fan_outs),
