@@ -180,8 +180,12 @@ class Stage:
 
     async def refusal(self, **told: Any) -> Response:  # noqa: ANN401 — what `$connect` is told
         """Connect, and return the answer, which must be a refusal."""
+        return await self.refused({"connect": told})
+
+    async def refused(self, told: Event, query: str = "") -> Response:
+        """Connect a client that tells this, and return the answer, which must be a refusal."""
         try:
-            async with self.connect(told={"connect": told}):
+            async with self.connect(query, told=told):
                 raise AssertionError("the handshake was accepted")
         except InvalidStatus as refused:
             headers = {name.lower(): value for name, value in refused.response.headers.items()}
@@ -190,9 +194,9 @@ class Stage:
             )
 
     @asynccontextmanager
-    async def observing(self) -> AsyncGenerator[Observer]:
+    async def observing(self, query: str = "") -> AsyncGenerator[Observer]:
         """Connect an observer, who gets the events of other clients."""
-        async with self.connect() as client:
+        async with self.connect(query) as client:
             event = await ask(client)
             yield Observer(client, event["requestContext"]["connectionId"])
 

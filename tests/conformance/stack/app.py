@@ -1,4 +1,4 @@
-"""The handler of every route of the conformance stack: it does what the client tells it.
+"""The functions of the conformance stack. `handler`, of most routes, does what the client tells it.
 
 A client tells it in its `User-Agent`, which every event of its connection has, or in the query of
 its handshake, or in the message itself: a JSON object under `tell`, by type of event.
@@ -12,6 +12,12 @@ its handshake, or in the message itself: a JSON object under `tell`, by type of 
     raise       the text of an exception
     fill        of how many characters the body is to be
     return      what to return; without it a message is answered by its own event
+
+An authorizer is told under `authorize`:
+
+    effect, resource   of the only statement of its policy, instead of Allow and the `methodArn`
+    result             what its result has besides, such as a `context`
+    raise, return      as above
 """
 
 import json
@@ -46,6 +52,48 @@ def handler(event, context):
     if "fill" in mine:
         return {"statusCode": 200, "body": "x" * mine["fill"]}
     return {"statusCode": 200, "body": json.dumps(event, ensure_ascii=False)}
+
+
+def authorize(event, context):
+    """Report the event, and allow the handshake unless told otherwise under `authorize`."""
+    told = _told(event)
+    mine = told.get("authorize", {})
+    if "observer" in told:
+        _post(_management(event["requestContext"]), told["observer"], event)
+    if "raise" in mine:
+        raise RuntimeError(mine["raise"])
+    if "return" in mine:
+        return mine["return"]
+    statement = {
+        "Action": "execute-api:Invoke",
+        "Effect": mine.get("effect", "Allow"),
+        "Resource": mine.get("resource", event["methodArn"]),
+    }
+    policy = {"Version": "2012-10-17", "Statement": [statement]}
+    return {"principalId": "alice", "policyDocument": policy} | mine.get("result", {})
+
+
+def plain(event, context):
+    """Return what a request template wrote, or raise what it has under `raise`."""
+    if str(event.get("raise", "")).startswith("bad"):
+        raise ValueError(event["raise"])
+    return event
+
+
+def back_end(event, context):
+    """Answer an HTTP request with what it is, and with the status that its query asks for."""
+    request = {
+        "method": event["requestContext"]["http"]["method"],
+        "path": event["rawPath"],
+        "query": event.get("queryStringParameters", {}),
+        "headers": event["headers"],
+        "body": event.get("body"),
+    }
+    return {
+        "statusCode": int(request["query"].get("status", 200)),
+        "headers": {"content-type": "application/json"},
+        "body": json.dumps(request),
+    }
 
 
 def _told(event):
