@@ -86,9 +86,7 @@ def folder_of_layer(
         return folder
     declarations.ignore(
         declarations.source(logical_id),  # the transform appends a hash to a layer's logical id
-        f"it is built (BuildMethod: {method}) and {local} has none of "
-        f"{', '.join(_OPT_FOLDERS)}; what it holds has to be installed in the interpreter's own "
-        "environment",
+        f"not built here (BuildMethod: {method}); the interpreter has to have its packages",
         kind=declarations.kind(logical_id),
     )
     return None
