@@ -309,6 +309,7 @@ async def test_a_policy_that_does_not_match_refuses(
         {"isAuthorized": True},
         {"statusCode": 401},
         {"principalId": "alice"},
+        {"policyDocument": result()["policyDocument"]},
         {"principalId": "alice", "policyDocument": {"Statement": [{"Effect": "Allow"}]}},
         Raw(b"?"),
     ],

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from local_gateway.limits import FRAME_BYTES
 from tests.conformance.target import Stage, ask, message
 from tests.fakes.functions import Event, RecordingFunctions
 from tests.fakes.gateway import Gateway, RawClient, frame, read_response
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     StartGateway = Callable[..., Awaitable[Gateway]]
     StageOf = Callable[[str], Stage]
 
+TEXT, BINARY, CLOSE = 0x1, 0x2, 0x8
 ASK = '{"action":"ask"}'
 
 
@@ -148,6 +150,27 @@ async def test_each_connection_has_one_disconnect(start_gateway: StartGateway) -
 
     assert sorted([first.status, second.status]) == [204, 410]
     assert len(gateway.functions.events("disconnect")) == 2
+
+
+@pytest.mark.clause("ORDER-7")
+@pytest.mark.parametrize(
+    "last",
+    [b"", frame(CLOSE, b"\x03\xe8"), frame(BINARY, b"x"), frame(TEXT, b"x" * (FRAME_BYTES + 1))],
+    ids=["no word", "a close frame", "a binary frame", "a frame that is too large"],
+)
+async def test_however_a_connection_ends_there_is_one_disconnect(main: Stage, last: bytes) -> None:
+    async with main.observing() as observer:
+        told = {"observer": observer.connection_id}
+        async with main.opened(told) as client:
+            connect = await observer.event()
+            client.send(last)
+        disconnect = await observer.event()
+        async with main.connect(told=told):
+            barrier = await observer.event()
+
+    ended, begun = disconnect["requestContext"], barrier["requestContext"]
+    assert (ended["eventType"], begun["eventType"]) == ("DISCONNECT", "CONNECT")
+    assert ended["connectionId"] == connect["requestContext"]["connectionId"]
 
 
 @pytest.mark.clause("ORDER-8")
