@@ -29,7 +29,7 @@ async def test_the_main_job_runs_inline_without_a_process_per_function() -> None
 
 async def test_a_prefixed_line_of_a_function_is_in_the_log() -> None:
     port = free_port()
-    arguments = [*main_job("redis", port), "--host-mode", "inline"]
+    arguments = [*main_job("redis", port), "--host-mode", "inline", "--show-metrics"]
     async with running_gateway(arguments, port=port) as gateway, gateway.client("alice"):
         await gateway.push(to="alice", msg={"a": 1})
 

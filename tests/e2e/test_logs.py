@@ -14,7 +14,7 @@ MSG = {CANARY: CANARY}
 async def test_each_line_is_written_once_and_none_has_a_messages_content() -> None:
     port = free_port()
     async with (
-        running_gateway(main_job("redis", port), port=port) as gateway,
+        running_gateway([*main_job("redis", port), "--show-metrics"], port=port) as gateway,
         gateway.client("alice") as alice,
     ):
         await gateway.push(to="alice", msg=MSG)
