@@ -9,6 +9,12 @@ from tests.e2e.gateway_process import free_port, main_job, running_gateway
 
 CANARY = "canary-5b0e"
 MSG = {CANARY: CANARY}
+RECORD = {
+    "messageId": "0",
+    "receiptHandle": "0",
+    "body": CANARY,
+    "attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": "0"},
+}
 
 
 async def test_each_line_is_written_once_and_none_has_a_messages_content() -> None:
@@ -23,7 +29,10 @@ async def test_each_line_is_written_once_and_none_has_a_messages_content() -> No
         await alice.receive_until(1)
         await gateway.push(sendToAll=True, msg=MSG)
         await alice.receive_until(1)
-        await gateway.invoke("DeliverFunction", {"Records": [{"messageId": "0", "body": CANARY}]})
+        await gateway.invoke(
+            "DeliverFunction",
+            {"Records": [RECORD]},
+        )
 
     lines = json_lines_of(gateway.log)
     assert count(lines, "Publications") == {"PushApiFunction": 2, "MessageFunction": 1}
