@@ -137,7 +137,7 @@ async def test_the_context_is_that_of_the_request(mapped: Stage) -> None:
     written = await answer(mapped, "invoke", said=SAID)
 
     assert written["route"] == "invoke"
-    assert len(base64.b64decode(written["connection"])) == 11
+    assert len(base64.urlsafe_b64decode(written["connection"])) == 11
 
 
 @pytest.mark.clause("MAPPING-2")
