@@ -177,10 +177,8 @@ deploy: build ## Deploy to AWS, closed to whoever has no token
 lock: $(UV) ## After a change of the dependencies: lock them, for the layers too
 	$(UV) lock
 	$(EXPORT) --output-file $(LAYERS)/requirements-core.txt
-	for layer in cryptography http; do \
-		$(EXPORT) --output-file $(LAYERS)/requirements-$$layer.txt --extra $$layer \
-			$$(sed -n 's/^\([a-z0-9-]*\)==.*/--no-emit-package \1/p' $(LAYERS)/requirements-core.txt); \
-	done
+	$(EXPORT) --output-file $(LAYERS)/requirements-http.txt --extra http \
+		$$(sed -n 's/^\([a-z0-9-]*\)==.*/--no-emit-package \1/p' $(LAYERS)/requirements-core.txt)
 
 EXPORT = $(UV) export --quiet --locked --no-default-groups --no-emit-project --no-header --no-annotate
 
@@ -219,7 +217,7 @@ $(UV):
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
 $(RUN): pyproject.toml uv.lock | $(UV)
-	@$(UV) sync --quiet --locked --inexact --no-default-groups --extra cryptography --extra gateway --extra http
+	@$(UV) sync --quiet --locked --inexact --no-default-groups --extra gateway --extra http
 	@touch $@
 
 $(ALL): pyproject.toml uv.lock | $(UV)

@@ -22,7 +22,7 @@ def handler(handshake: Handshake) -> Principal:
     """Return who connects."""
     wired = wiring.current()
     return authorizing.authorize(
-        authorizing.credentials_in(handshake.token, handshake.ticket, handshake.subprotocols),
+        authorizing.tokens_in(handshake.token, handshake.subprotocols),
         handshake.client_id,
         keys=wired.signing_keys,
         rules=wired.settings.token_rules,

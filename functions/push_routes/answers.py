@@ -14,7 +14,7 @@ import msgspec
 from fastapi.responses import Response
 
 from cloudpush import boundary, events, ids, protocol
-from cloudpush.errors import CloudpushError, InvalidMessage, RateExceeded, Unauthorized
+from cloudpush.errors import CloudpushError, InvalidMessage, Unauthorized
 from cloudpush.repeating import Answer
 from push_routes.bodies import ErrorReply, Failure
 
@@ -90,12 +90,8 @@ def refused(request: Request, error: CloudpushError) -> Response:
 
 
 def _headers_of(error: CloudpushError) -> dict[str, str]:
-    """Return what RFC 9110 wants beside a status: sections 11.6.1 and 10.2.3."""
-    if isinstance(error, Unauthorized):
-        return {"WWW-Authenticate": "Bearer"}
-    if isinstance(error, RateExceeded) and error.retry_after_ms is not None:
-        return {"Retry-After": str(-(-error.retry_after_ms // 1000))}
-    return {}
+    """Return what RFC 9110, section 11.6.1, wants beside 401."""
+    return {"WWW-Authenticate": "Bearer"} if isinstance(error, Unauthorized) else {}
 
 
 def refused_by_framework(

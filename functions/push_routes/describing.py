@@ -35,7 +35,7 @@ _SHAPES: list[type[msgspec.Struct]] = [
 _ERRORS: Final = {
     400: "the request is wrong",
     401: "there is no token that we trust",
-    403: "the token or key does not allow it",
+    403: "the token does not allow it",
     404: "there is no such thing",
     409: "it does not go with how far the thing is, or with the idempotency key",
     413: "the envelope would be too large",

@@ -21,7 +21,6 @@ STATUSES = {
     "TooManyConnections": 429,
     "Unauthorized": 401,
     "Forbidden": 403,
-    "RateExceeded": 429,
     "NotConnected": 400,
     "NotFound": 404,
     "Conflict": 409,

@@ -1,8 +1,7 @@
 """Find out who asks: in a handshake, and in a request of the push API.
 
-    handshake    `?token=JWT`, `?ticket=TICKET`, or either as the second of the subprotocols
-                 `cloudpush, TOKEN`
-    request      `Authorization: Bearer TOKEN`, TOKEN being a JWT or an API key
+    handshake    `?token=TOKEN`, or the second of the subprotocols `cloudpush, TOKEN`
+    request      `Authorization: Bearer TOKEN`
 
 One of them, and once: what is said twice might be read by two readers in two ways.
 """
@@ -26,7 +25,7 @@ _BEARER: Final = "bearer "
 
 
 def authorize(
-    credentials: Sequence[str],
+    shown: Sequence[str],
     client_id: str | None,
     *,
     keys: SigningKeys,
@@ -38,7 +37,7 @@ def authorize(
     A handshake without a client id is let pass: `$connect` has a better answer to it.
 
     Args:
-        credentials: all that the handshake has.
+        shown: every token that the handshake has.
         client_id: as whom it wants to connect.
         keys: what tokens are verified with.
         rules: what is asked of a token.
@@ -49,18 +48,18 @@ def authorize(
         Forbidden: it is another client's.
         SecretUnavailable: the keys could not be fetched.
     """
-    if len(credentials) != 1:
+    if len(shown) != 1:
         raise Unauthorized("a handshake needs one token")
-    principal = tokens.verify(credentials[0], keys=keys, rules=rules, now_ms=now_ms)
+    principal = tokens.verify(shown[0], keys=keys, rules=rules, now_ms=now_ms)
     if client_id is not None and client_id != principal.name:
         raise Forbidden("the token is another client's")
     return principal
 
 
-def credentials_in(token: str | None, ticket: str | None, subprotocols: Sequence[str]) -> list[str]:
-    """Return every credential of a handshake; of subprotocols those beside `SUBPROTOCOL`."""
+def tokens_in(token: str | None, subprotocols: Sequence[str]) -> list[str]:
+    """Return every token of a handshake: the query's, and the subprotocols beside ours."""
     offered = [each for each in subprotocols if each != SUBPROTOCOL]
-    found = [token, ticket, *(offered if SUBPROTOCOL in subprotocols else [])]
+    found = [token, *(offered if SUBPROTOCOL in subprotocols else [])]
     return [each for each in found if each]
 
 

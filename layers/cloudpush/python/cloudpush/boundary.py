@@ -1,7 +1,7 @@
 """The edge between Lambda and the verbs; errors become answers here and nowhere else.
 
     error           handshake       message             HTTP            record of a batch
-    ClientError     400 to 429      ERROR, its text     400 to 429      fails, logged
+    ClientError     400 to 429      ERROR, its text     400 to 413      fails, logged
     ServiceError    503 or 500      ERROR, code alone   503 or 500      fails, logged
     another         propagates: Lambda's own error                      fails, logged
 
@@ -25,7 +25,6 @@ from cloudpush.errors import (
     JobUnreadable,
     NotFound,
     PayloadTooLarge,
-    RateExceeded,
     ServiceError,
     TooManyConnections,
     Unauthorized,
@@ -53,7 +52,6 @@ _STATUSES: Final = (
     (Conflict, 409),
     (PayloadTooLarge, 413),
     (TooManyConnections, 429),
-    (RateExceeded, 429),
 )
 
 

@@ -10,7 +10,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 from cloudpush import clock, ids, rights, tokens, wiring
 from cloudpush.errors import CloudpushError
@@ -62,10 +62,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def _sign(parsed: argparse.Namespace) -> str:
     settings = wiring.current().settings
-    [secret, *_] = wiring.current().signing_keys.find(None)
+    [secret, *_] = wiring.current().signing_keys.read()
     return _token(
         _principal(parsed.subject, parsed.push, parsed.scope),
-        secret=cast("bytes", secret),
+        secret=secret,
         rules=settings.token_rules,
         seconds=parsed.seconds,
     )
@@ -96,13 +96,17 @@ def _principal(subject: str, patterns: Sequence[str], scopes: Sequence[str]) -> 
         name=check_client_id(subject),
         targets=rights.check_patterns(list(patterns)),
         scopes=frozenset(Scope(each) for each in scopes),
-        issued_at_ms=clock.now_ms(),
     )
 
 
 def _token(principal: Principal, *, secret: bytes, rules: tokens.TokenRules, seconds: int) -> str:
     if not 0 < seconds <= tokens.TOKEN_LIFETIME_MS // 1000:
         raise ValueError(f"--seconds must be 1 to {tokens.TOKEN_LIFETIME_MS // 1000}")
+    now_ms = clock.now_ms()
     return tokens.sign(
-        principal, secret=secret, rules=rules, ends_at_ms=clock.now_ms() + seconds * 1000
+        principal,
+        secret=secret,
+        rules=rules,
+        issued_at_ms=now_ms,
+        expires_at_ms=now_ms + seconds * 1000,
     )

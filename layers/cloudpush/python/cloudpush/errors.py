@@ -10,7 +10,6 @@
     │   ├── TooManyConnections      too_many_connections
     │   ├── Unauthorized            unauthorized
     │   ├── Forbidden               forbidden
-    │   ├── RateExceeded            rate_exceeded           temporary
     │   ├── NotConnected            not_connected
     │   ├── NotFound                not_found
     │   ├── Conflict                conflict
@@ -42,7 +41,7 @@ class CloudpushError(Exception):
 
     code: ClassVar[str] = "internal"
     temporary: ClassVar[bool] = False
-    retry_after_ms: int | None = None
+    retry_after_ms: ClassVar[int | None] = None
     """When the same call is worth trying again, where that is known."""
     message_id: str | None = None
     """The sender's own id of the message that failed, where it is known: its answer echoes it."""
@@ -98,17 +97,6 @@ class Forbidden(ClientError):
     """Who asks is known, and may not do this."""
 
     code = "forbidden"
-
-
-class RateExceeded(ClientError):
-    """The principal asks more often than it may."""
-
-    code = "rate_exceeded"
-    temporary = True
-
-    def __init__(self, text: str, *, retry_after_ms: int | None = None) -> None:
-        super().__init__(text)
-        self.retry_after_ms = retry_after_ms
 
 
 class NotConnected(ClientError):

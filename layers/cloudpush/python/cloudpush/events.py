@@ -43,12 +43,9 @@ class Handshake(msgspec.Struct, frozen=True, kw_only=True):
     takes_batches: bool = False
     """Whether the query has `batch=1`."""
     token: str | None = None
-    """The query's `token` and `ticket`."""
-    ticket: str | None = None
+    """The query's `token`."""
     subprotocols: tuple[str, ...] = ()
     """Those that the client offers, in order."""
-    origin: str | None = None
-    """The page that a browser connects for; None from anything else."""
     authorizer: dict[str, Any] | None = None
     """What the authorizer said of whoever connects; None without an authorizer."""
     resource: str = ""
@@ -139,9 +136,7 @@ def read_handshake(event: Event) -> Handshake:
         seq=query.get("seq"),
         takes_batches=query.get("batch") == "1",
         token=query.get("token"),
-        ticket=query.get("ticket"),
         subprotocols=tuple(each.strip() for each in offered if each.strip()),
-        origin=headers.get("origin"),
         authorizer=found.request_context.authorizer,
         resource=found.method_arn,
         request_id=found.request_context.request_id,

@@ -743,11 +743,8 @@ class StatisticsStore(Protocol):
 class SigningKeys(Protocol):
     """What the signatures of tokens are verified with."""
 
-    def find(self, key_id: str | None) -> Sequence[object]:
-        """Return the keys that may have signed a token with this `kid`; none if there is no such.
-
-        A secret's bytes, or public keys as PyJWT takes them. Fetched when first asked for, kept
-        for minutes, and bounded: whatever ids are asked for, no more is kept or fetched.
+    def read(self) -> Sequence[bytes]:
+        """Return the secrets, one or more; fetched when first asked for, and kept for minutes.
 
         Raises:
             SecretUnavailable, ConfigurationWrong: they could not be fetched.

@@ -2,8 +2,7 @@
 
     principal           how it says who it is       what it may
     a client            a JWT whose `sub` it is     push to the patterns of its claim `push`
-    a backend           a JWT with `scope`          the same, by HTTP too
-                        an API key                  push to anybody; what its scopes allow
+    a backend           a JWT with `scope`          the same by HTTP, and what its scopes allow
     everybody           nothing, `AuthMode=none`    everything
 
 A pattern is a client id, the beginning of client ids with `*` behind it, or `*` alone. Nothing is
@@ -39,24 +38,22 @@ class Scope(enum.Enum):
     READ = "read"
     """Look at messages, clients, inboxes, presence and statistics."""
     ADMIN = "admin"
-    """Disconnect and revoke clients, issue tickets, send in another's name."""
+    """Disconnect clients, send in another's name."""
 
 
 class Principal(msgspec.Struct, frozen=True, kw_only=True):
     """Who asks."""
 
     name: str
-    """The client id of a JWT, `key:ID` of an API key; what is counted and kept goes by it."""
+    """The `sub` of its token. `EVERYBODY` and `NOBODY` have names that no client can have."""
     targets: tuple[str, ...] = ()
     """Patterns of the client ids that it may push to."""
     scopes: frozenset[Scope] = frozenset()
-    issued_at_ms: int | None = None
-    """When its token or ticket was issued; None of what has none."""
 
     @property
     def client_id(self) -> str | None:
         """Return the client id that it is, or None if it is no client."""
-        return self.name if is_client_id(self.name) and self.issued_at_ms is not None else None
+        return self.name if is_client_id(self.name) else None
 
     def may_push_to(self, client_id: str) -> bool:
         """Tell whether one of its patterns fits."""
@@ -76,10 +73,10 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
             raise Forbidden("this token does not allow a push to each of these targets")
 
 
-EVERYBODY: Final = Principal(name="everybody", targets=(ANYBODY,), scopes=frozenset(Scope))
+EVERYBODY: Final = Principal(name="(everybody)", targets=(ANYBODY,), scopes=frozenset(Scope))
 """Whoever asks, where `AuthMode` is `none`."""
 
-NOBODY: Final = Principal(name="nobody")
+NOBODY: Final = Principal(name="(nobody)")
 """Who has shown nothing, where `AuthMode` is `jwt`."""
 
 
@@ -119,7 +116,7 @@ def check_scopes(value: object) -> frozenset[Scope]:
 
 def write_context(principal: Principal) -> dict[str, str]:
     """Return what an authorizer's answer carries of a client: texts alone, as API Gateway asks."""
-    return {"push": " ".join(principal.targets), "issuedAtMs": str(principal.issued_at_ms)}
+    return {"push": " ".join(principal.targets)}
 
 
 def read_context(context: dict[str, Any] | None) -> Principal:
@@ -129,7 +126,6 @@ def read_context(context: dict[str, Any] | None) -> Principal:
     return Principal(
         name=str(context["principalId"]),
         targets=tuple(str(context.get("push", "")).split()),
-        issued_at_ms=int(context["issuedAtMs"]),
     )
 
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import enum
 import os
-from typing import TYPE_CHECKING, Final, Literal, TypeVar, cast, get_args
+from typing import TYPE_CHECKING, Final, Literal, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
 
 from cloudpush.errors import ConfigurationWrong
 from cloudpush.model import Policy
-from cloudpush.tokens import Algorithm, TokenRules
+from cloudpush.tokens import TokenRules
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,7 +58,7 @@ class AuthMode(enum.Enum):
     """Who may connect, push and look (parameter `AuthMode`). There is no third."""
 
     JWT = "jwt"
-    """Whoever has a token, a ticket or an API key, as far as that reaches."""
+    """Whoever has a token, as far as that reaches."""
 
     NONE = "none"
     """Everybody, everything."""
@@ -98,9 +98,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     auth_mode: AuthMode = AuthMode.JWT
     """AUTH_MODE"""
     auth_secret: str | None = None
-    """AUTH_SECRET: where the secret of HS256 lies, never the secret itself."""
+    """AUTH_SECRET: a reference, see `secret`."""
     token_rules: TokenRules = TokenRules()
-    """AUTH_ALGORITHM, AUTH_AUDIENCE, AUTH_ISSUER: what is asked of a token."""
+    """AUTH_AUDIENCE, AUTH_ISSUER: what is asked of a token."""
     has_test_page: bool = False
     """TEST_PAGE: whether the push API serves the test page."""
 
@@ -158,7 +158,6 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
         auth_mode=_read_auth_mode(text("AUTH_MODE") or AuthMode.JWT.value),
         auth_secret=text("AUTH_SECRET"),
         token_rules=TokenRules(
-            algorithm=_read_algorithm(text("AUTH_ALGORITHM") or "HS256"),
             audience=text("AUTH_AUDIENCE") or "cloudpush",
             issuer=text("AUTH_ISSUER"),
         ),
@@ -247,14 +246,6 @@ def _read_auth_mode(value: str) -> AuthMode:
         return AuthMode(value)
     except ValueError:
         raise ConfigurationWrong(f"AUTH_MODE is {value!r}; jwt and none are allowed") from None
-
-
-def _read_algorithm(value: str) -> Algorithm:
-    if value not in get_args(Algorithm):
-        raise ConfigurationWrong(
-            f"AUTH_ALGORITHM is {value!r}; {', '.join(get_args(Algorithm))} are allowed"
-        )
-    return cast("Algorithm", value)
 
 
 def _read_seconds(value: str) -> int:

@@ -2,8 +2,8 @@
 
     what                    else
     at most 4 KB            nothing of a larger one is read
-    `alg`                   the deployment's one algorithm, whatever the token asks for
-    signature               by one of the deployment's keys
+    `alg`                   HS256, whatever the token asks for
+    signature               by one of the deployment's secrets
     `iss`, `aud`            the deployment's; `iss` where one is set
     `iat`, `nbf`, `exp`     now, with `LEEWAY_MS` for clocks that differ; a month apart at most
     `sub`                   a client id
@@ -12,12 +12,12 @@
 Whatever is wrong is `Unauthorized` with the same text: a forger learns nothing from it.
 
 PyJWT is imported with the first token. Half of a cold start of `authorize` would be `cryptography`,
-which it loads where that is installed: the layer that has it is deployed with a JWKS alone.
+which it loads where that is installed: no layer has it, and HS256 does without.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -35,18 +35,17 @@ LEEWAY_MS: Final = 60_000
 """How far the clock of whoever issues tokens may be from ours."""
 
 TOKEN_LIFETIME_MS: Final = 30 * 24 * 60 * 60 * 1000
-"""From `iat` to `exp`, at most: so long a revocation has to be remembered."""
+"""From `iat` to `exp`, at most: until then a token is good, whoever has it."""
 
 _MAX_SECONDS: Final = 10**11
 """Of a time in a claim: the year 5138."""
 
-Algorithm: TypeAlias = Literal["HS256", "RS256", "ES256", "EdDSA"]
+_ALGORITHM: Final = "HS256"
 
 
 class TokenRules(msgspec.Struct, frozen=True, kw_only=True):
     """What a deployment asks of a token."""
 
-    algorithm: Algorithm = "HS256"
     audience: str = "cloudpush"
     issuer: str | None = None
     """None takes any."""
@@ -57,7 +56,7 @@ def verify(token: str, *, keys: SigningKeys, rules: TokenRules, now_ms: int) -> 
 
     Raises:
         Unauthorized: it is none that we trust.
-        SecretUnavailable: the keys could not be fetched.
+        SecretUnavailable: the secrets could not be fetched.
     """
     import jwt  # noqa: PLC0415 — see the module's docstring
 
@@ -65,17 +64,16 @@ def verify(token: str, *, keys: SigningKeys, rules: TokenRules, now_ms: int) -> 
         raise _refusal()
     try:
         header = jwt.get_unverified_header(token)
-        if header.get("alg") != rules.algorithm or "crit" in header:
+        if header.get("alg") != _ALGORITHM or "crit" in header:
             raise _refusal()
-        found = keys.find(cast("str | None", header.get("kid")))
     except (jwt.PyJWTError, ValueError, RecursionError) as error:
         raise _refusal() from error
-    for key in found:
+    for secret in keys.read():
         try:
             claims: dict[str, Any] = jwt.decode(
                 token,
-                cast("Any", key),
-                algorithms=[rules.algorithm],
+                secret,
+                algorithms=[_ALGORITHM],
                 audience=rules.audience,
                 issuer=rules.issuer,
                 options={
@@ -86,22 +84,24 @@ def verify(token: str, *, keys: SigningKeys, rules: TokenRules, now_ms: int) -> 
                 },
             )
         except jwt.InvalidSignatureError:
-            continue  # another key may be the one
+            continue  # another secret may be the one
         except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:
             raise _refusal() from error
         return _read(claims, now_ms)
     raise _refusal()
 
 
-def sign(principal: Principal, *, secret: bytes, rules: TokenRules, ends_at_ms: int) -> str:
-    """Return an HS256 token: what a backend does for its clients, here for the command line."""
+def sign(
+    principal: Principal, *, secret: bytes, rules: TokenRules, issued_at_ms: int, expires_at_ms: int
+) -> str:
+    """Return a token: what a backend does for its clients, here for the command line."""
     import jwt  # noqa: PLC0415 — see the module's docstring
 
     claims: dict[str, Any] = {
         "sub": principal.name,
         "aud": rules.audience,
-        "iat": (principal.issued_at_ms or 0) // 1000,
-        "exp": ends_at_ms // 1000,
+        "iat": issued_at_ms // 1000,
+        "exp": expires_at_ms // 1000,
     }
     if rules.issuer is not None:
         claims["iss"] = rules.issuer
@@ -109,7 +109,7 @@ def sign(principal: Principal, *, secret: bytes, rules: TokenRules, ends_at_ms: 
         claims["push"] = list(principal.targets)
     if principal.scopes:
         claims["scope"] = " ".join(sorted(each.value for each in principal.scopes))
-    return jwt.encode(claims, secret, algorithm="HS256")
+    return jwt.encode(claims, secret, algorithm=_ALGORITHM)
 
 
 def _read(claims: dict[str, Any], now_ms: int) -> Principal:
@@ -128,7 +128,6 @@ def _read(claims: dict[str, Any], now_ms: int) -> Principal:
             name=name,
             targets=rights.check_patterns(claims.get("push", [])),
             scopes=rights.check_scopes(claims.get("scope", "")),
-            issued_at_ms=issued_at_ms,
         )
     except ValueError as error:
         raise _refusal() from error

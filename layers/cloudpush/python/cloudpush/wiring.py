@@ -165,7 +165,7 @@ class Wiring:
     def signing_keys(self) -> SigningKeys:
         """What tokens are verified with."""
         from cloudpush.secret import SecretReference
-        from cloudpush.signing_keys.secret import SecretKeys
+        from cloudpush.signing_keys import SecretKeys
 
         reference = required(self.settings.auth_secret, "AUTH_SECRET")
         return SecretKeys(SecretReference(reference, client=self._client, clock=clock.now_ms))

@@ -25,9 +25,8 @@ class SecretKeys:
     def __init__(self, reference: SecretReference) -> None:
         self._reference = reference
 
-    def find(self, key_id: str | None) -> Sequence[object]:
-        """See `ports.SigningKeys.find`; a secret has no id."""
-        del key_id
+    def read(self) -> Sequence[bytes]:
+        """See `ports.SigningKeys.read`."""
         lines = (line.strip().encode() for line in self._reference.read().text.splitlines())
         secrets = [each for each in lines if each]
         if not secrets or any(len(each) < SECRET_BYTES for each in secrets):

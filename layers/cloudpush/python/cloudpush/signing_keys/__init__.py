@@ -1,1 +1,0 @@
-"""`ports.SigningKeys`: a shared secret, by reference, or the JWKS of an identity provider."""
