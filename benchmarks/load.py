@@ -38,7 +38,7 @@ from picows import (
 from benchmarks.servers import ROOT, BenchmarkFailed, shell_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Coroutine, Mapping, Sequence
 
     Measured = dict[str, float]
     OnText = Callable[["Client", WSFrame], None]
@@ -154,14 +154,14 @@ def _send(port: int, body: Mapping[str, object]) -> Publishing:
     return Publishing(url=f"http://127.0.0.1:{port}/message/send", body=text)
 
 
-def run(load: Load) -> Measured:
-    """Run a load in a process of its own.
+def run(load: msgspec.Struct) -> Measured:
+    """Run a load in a process of its own: the module that its class is in.
 
     Raises:
         BenchmarkFailed: A client met an error.
     """
     process = subprocess.run(
-        [sys.executable, "-m", "benchmarks.load", msgspec.json.encode(load).decode()],
+        [sys.executable, "-m", type(load).__module__, msgspec.json.encode(load).decode()],
         cwd=ROOT,
         env=shell_environment(),
         stdin=subprocess.DEVNULL,
@@ -403,31 +403,32 @@ def _pss(load: Hold) -> int:
     return sum(process.memory_full_info().pss for process in (server, *children))
 
 
-class Publisher(asyncio.Protocol):
+class Http(asyncio.Protocol):
     """A keep-alive HTTP/1.1 client with one request on its way."""
 
-    def __init__(self, publishing: Publishing) -> None:
-        """Take what to ask for, and where."""
-        self._address = address_of(publishing.url)
-        self._body = publishing.body
-        self._head = (
-            f"POST {urlsplit(publishing.url).path} HTTP/1.1\r\nHost: {self._address[0]}\r\n"
-            "Content-Type: application/json\r\nContent-Length: "
-        )
+    def __init__(self, address: tuple[str, int]) -> None:
+        """Take host and port."""
+        self._address = address
         self._received = b""
         self._transport: asyncio.Transport | None = None
         self._answer: asyncio.Future[tuple[int, bytes]] | None = None
 
-    async def publish(self, number: int) -> None:
-        """Publish, and wait for the answer, which must be of success."""
-        loop, data = asyncio.get_running_loop(), self._body.replace("NUMBER", str(number)).encode()
+    async def ask(self, method: str, path: str, body: bytes = b"") -> bytes:
+        """Ask, and return the body of the answer, which must be of success."""
+        loop = asyncio.get_running_loop()
         if self._transport is None:
             self._transport, _ = await loop.create_connection(lambda: self, *self._address)
         self._received, self._answer = b"", loop.create_future()
-        self._transport.write(f"{self._head}{len(data)}\r\n\r\n".encode() + data)
+        head = (
+            f"{method} {path} HTTP/1.1\r\nHost: {self._address[0]}\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        self._transport.write(head.encode() + body)
         status, answer = await asyncio.wait_for(self._answer, _ANSWER_SECONDS)
         if status // 100 != 2:
-            raise ConnectionError(f"a push was answered {status}: {answer.decode()[-300:]}")
+            text = answer.decode()[-300:]
+            raise ConnectionError(f"{method} {path} was answered {status}: {text}")
+        return answer
 
     def data_received(self, data: bytes) -> None:
         """Read an answer, which tells its length."""
@@ -439,10 +440,25 @@ class Publisher(asyncio.Protocol):
             self._answer.set_result((int(head.split(b" ", 2)[1]), body))
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell who waits; the next push opens a new connection."""
+        """Tell who waits; the next request opens a new connection."""
         self._transport = None
         if self._answer is not None and not self._answer.done():
-            self._answer.set_exception(exc or ConnectionError("no answer to a push"))
+            self._answer.set_exception(exc or ConnectionError("no answer to a request"))
+
+
+class Publisher:
+    """Publishes as it is told."""
+
+    def __init__(self, publishing: Publishing) -> None:
+        """Take what to ask for, and where."""
+        self._http = Http(address_of(publishing.url))
+        self._path = urlsplit(publishing.url).path
+        self._body = publishing.body
+
+    async def publish(self, number: int) -> None:
+        """Publish, and wait for the answer, which must be of success."""
+        data = self._body.replace("NUMBER", str(number)).encode()
+        await self._http.ask("POST", self._path, data)
 
 
 class Inbox:
@@ -573,18 +589,17 @@ async def work_off(load: Load) -> Measured:
             return await broadcast(load)
 
 
-def main() -> None:
-    """Run the load of the command line."""
+def serve(measure: Callable[[str], Coroutine[None, None, Measured]]) -> None:
+    """Run the load of the command line, which is JSON, and print what it measured."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    load = msgspec.json.decode(sys.argv[1], type=Load)
     gc.freeze()
     try:
-        measured = uvloop.run(work_off(load))
+        measured = uvloop.run(measure(sys.argv[1]))
     except* (OSError, TimeoutError) as errors:
-        sys.exit(f"{type(load).__name__}: {errors.exceptions[0]!r}")
+        sys.exit(f"{sys.argv[1]}: {errors.exceptions[0]!r}")
     print(json.dumps(measured))
 
 
 if __name__ == "__main__":
-    main()
+    serve(lambda text: work_off(msgspec.json.decode(text, type=Load)))
