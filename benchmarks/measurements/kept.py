@@ -15,7 +15,7 @@ STORES = (
 """Of each store how often is pushed to how many clients; one round of all takes a minute.
 
 In a transaction moto copies the whole table once for each item, so a push takes there what grows
-with the square of its clients: minutes for a hundred.
+with the square of its clients.
 """
 
 MISSED = 1000

@@ -197,7 +197,7 @@ async def test_context_variables_and_constants_are_mapped(mapped: Stage) -> None
     request = await answer(mapped, "forward", word="x", status="200")
 
     assert request["query"]["color"] == "blue"
-    assert len(base64.b64decode(request["headers"]["x-connection"])) == 11
+    assert len(base64.urlsafe_b64decode(request["headers"]["x-connection"])) == 11
     assert request["headers"]["x-constant"] == "constant"
 
 
