@@ -38,7 +38,7 @@ async def answer(stage: Stage, action: str, **parts: Any) -> Event:  # noqa: ANN
 
 @pytest.mark.clause("INTEGRATION-1")
 async def test_a_mock_answers_with_the_status_of_its_template(mapped: Stage) -> None:
-    assert await reply(mapped, '{"action":"status","status":204}') == "fine"
+    assert await answer(mapped, "status", status=500) == {"other": "status"}
 
 
 @pytest.mark.clause("INTEGRATION-3")
