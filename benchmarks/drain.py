@@ -42,6 +42,7 @@ from cloudpush.stores.redis_messages import RedisMessageStore
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from cloudpush.delivery import Report
     from cloudpush.model import Job
 
 ROOT: Final = Path(__file__).parents[1]
@@ -153,7 +154,7 @@ async def work(port: int, sink: int) -> None:
     started = time.perf_counter()
     posts = 0
 
-    def tell(report: Any) -> None:  # noqa: ANN401 — a Report
+    def tell(report: Report) -> None:
         nonlocal posts
         posts += len(report.sent)
         print(json.dumps([posts, time.process_time(), time.perf_counter() - started]), flush=True)
