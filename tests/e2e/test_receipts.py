@@ -118,14 +118,26 @@ async def send(gateway: GatewayProcess, *clients: str, **options: object) -> str
 
 
 async def deliver(gateway: GatewayProcess, client_id: str, **options: object) -> str:
-    """Send a message to a client that acknowledges it; return its id."""
+    """Send a message to a client that acknowledges it; return its id.
+
+    Messages of one connection are handled side by side, also beside its end. So the client stays
+    until its word was taken: a client that is gone has none.
+    """
     async with gateway.client(client_id) as client:
         message_id = await send(gateway, client_id, **options)
         envelope = await client.receive_until(1)
         await client.send(msgType=2, seq=envelope["seq"])
-        await client.send(msgType=13)
-        await client.receive_until(14)
+        async with asyncio.timeout(ANSWER_SECONDS):
+            while await waiting(gateway, client_id):
+                await client.heartbeat()
     return message_id
+
+
+async def waiting(gateway: GatewayProcess, client_id: str) -> int:
+    """Return how many messages wait for a client."""
+    response = await gateway.http.get(f"/v1/clients/{client_id}")
+    assert response.status_code == 200, response.text
+    return response.json()["inbox"]["depth"]
 
 
 async def test_a_receiver_that_fails_twice_is_told_the_third_time(
