@@ -59,6 +59,15 @@ class GatewayProcess:
         assert response.status_code == 200, response.text
         return response.json()
 
+    async def until_done(self, message_id: str) -> None:
+        """Wait until a message to all goes to nobody more: a client that comes later gets none."""
+        async with asyncio.timeout(ANSWER_SECONDS):
+            while True:
+                response = await self.http.get(f"/v1/messages/{message_id}")
+                assert response.status_code == 200, response.text
+                if response.json()["state"] == "done":
+                    return
+
     async def invoke(self, function: str, event: Mapping[str, Any]) -> httpx.Response:
         """Invoke a function through the Invoke API."""
         return await self.http.post(f"/2015-03-31/functions/{function}/invocations", json=event)

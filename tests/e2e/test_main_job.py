@@ -95,6 +95,7 @@ async def test_send_to_all_reaches_everybody(gateway: GatewayProcess) -> None:
     async with gateway.client(name("alice")) as alice, gateway.client(name("bob")) as bob:
         await gateway.push(sendToAll=True, msg={"all": True})
         envelopes = await asyncio.gather(alice.receive(), bob.receive())
+    await gateway.until_done(envelopes[0]["messageId"])
 
     assert [envelope["msg"] for envelope in envelopes] == [{"all": True}] * 2
 
