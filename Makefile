@@ -177,8 +177,10 @@ deploy: build ## Deploy to AWS, closed to whoever has no token
 lock: $(UV) ## After a change of the dependencies: lock them, for the layers too
 	$(UV) lock
 	$(EXPORT) --output-file $(LAYERS)/requirements-core.txt
-	$(EXPORT) --output-file $(LAYERS)/requirements-http.txt --extra http \
-		$$(sed -n 's/^\([a-z0-9-]*\)==.*/--no-emit-package \1/p' $(LAYERS)/requirements-core.txt)
+	$(EXPORT) --output-file $(LAYERS)/requirements-http.txt --extra http $(NOT_IN_CORE)
+	$(EXPORT) --output-file $(LAYERS)/requirements-keys.txt --extra keys $(NOT_IN_CORE)
+
+NOT_IN_CORE = $$(sed -n 's/^\([a-z0-9-]*\)==.*/--no-emit-package \1/p' $(LAYERS)/requirements-core.txt)
 
 EXPORT = $(UV) export --quiet --locked --no-default-groups --no-emit-project --no-header --no-annotate
 

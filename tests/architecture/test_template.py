@@ -113,14 +113,18 @@ def test_every_function_has_a_role_of_its_own(resources: dict[str, dict[str, Any
     }
 
 
-def test_only_the_push_api_has_the_http_layer(resources: dict[str, dict[str, Any]]) -> None:
+def test_only_those_that_need_a_layer_have_it(resources: dict[str, dict[str, Any]]) -> None:
     with_layers = {
         logical_id: resource["Properties"]["Layers"]
         for logical_id, resource in resources.items()
         if "Layers" in resource["Properties"]
     }
 
-    assert with_layers == {"PushApiFunction": [{"Ref": "HttpLayer"}]}
+    signatures = {"Fn::If": ["UsesPublicKeys", {"Ref": "SignatureLayer"}, {"Ref": "AWS::NoValue"}]}
+    assert with_layers == {
+        "AuthorizeFunction": [signatures],
+        "PushApiFunction": [{"Ref": "HttpLayer"}, signatures],
+    }
 
 
 def test_the_variables_are_those_that_the_code_reads(template: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ import pytest
 pytestmark = pytest.mark.build
 
 BUILT: Final = Path(__file__).parents[2] / ".aws-sam/build"
-LAYERS: Final = ("CloudpushLayer", "CoreLayer", "HttpLayer")
+LAYERS: Final = ("CloudpushLayer", "CoreLayer", "HttpLayer", "SignatureLayer")
 FUNCTIONS: Final = (
     "Authorize",
     "Connect",
@@ -28,6 +28,9 @@ FUNCTIONS: Final = (
 
 EM_AARCH64: Final = 183
 """ELF specification, e_machine."""
+
+EXTENSIONS: Final = (".cpython-313-aarch64-linux-gnu.so", ".abi3.so")
+"""PEP 3149, and PEP 384 for what goes with every later version."""
 
 UNZIPPED_LIMIT: Final = 250 * 1024 * 1024
 """A function with its layers (Lambda guide, "Quotas")."""
@@ -53,7 +56,7 @@ def test_extensions_are_for_arm64_and_python_3_13() -> None:
     machines = {struct.unpack_from("<H", path.read_bytes(), 18)[0] for path in extensions}
 
     assert machines == {EM_AARCH64}
-    assert all(".cpython-313-aarch64-linux-gnu" in path.name for path in extensions)
+    assert all(path.name.endswith(EXTENSIONS) for path in extensions)
 
 
 @pytest.mark.parametrize(
@@ -62,6 +65,7 @@ def test_extensions_are_for_arm64_and_python_3_13() -> None:
         ("CloudpushLayer", {"cloudpush"}),
         ("CoreLayer", {"aws_lambda_powertools", "botocore", "jwt", "msgspec", "redis"}),
         ("HttpLayer", {"fastapi", "mangum", "pydantic", "starlette"}),
+        ("SignatureLayer", {"cryptography"}),
     ],
 )
 def test_a_layer_has_its_packages_and_no_other_layer_s(layer: str, packages: set[str]) -> None:

@@ -37,7 +37,9 @@ HEAVY = {
     "aiohttp",
     "aws_xray_sdk",
     "boto3",
+    "cryptography",
     "fastapi",
+    "jwt",
     "mangum",
     "moto",
     "orjson",
@@ -72,7 +74,8 @@ def modules_of(program: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "function", ["connect", "disconnect", "message", "deliver", "fan_out", "notify", "sweep"]
+    "function",
+    ["authorize", "connect", "disconnect", "message", "deliver", "fan_out", "notify", "sweep"],
 )
 def test_a_function_loads_nothing_heavy_and_not_much_else(function: str) -> None:
     modules = modules_of(f"import {function}")

@@ -128,6 +128,35 @@ def test_the_stale_limit_is_off_or_up_to_two_hours(value: str, ms: int) -> None:
     assert settings.read({"STALE_AFTER_SECONDS": value}).stale_after_ms == ms
 
 
+@pytest.mark.parametrize(
+    ("url", "text"),
+    [
+        ("http://login.example.com/jwks", "must begin with https"),
+        ("file:///etc/passwd", "must begin with https"),
+        ("https:///jwks", "must have a host"),
+        ("https://user@login.example.com/jwks", "must have a host"),
+        ("https://login.example.com/jwks#x", "must have a host"),
+        ("https://login.example.com/j wks", "must have a host"),
+        ("https://login.example.com:port/", "is no URL"),
+    ],
+)
+def test_public_keys_come_by_tls_from_a_host(url: str, text: str) -> None:
+    with pytest.raises(ConfigurationWrong, match=text):
+        settings.read({"AUTH_JWKS_URL": url})
+
+
+def test_on_the_local_gateway_public_keys_may_come_without_tls() -> None:
+    local = {"AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": "http://127.0.0.1:3000/dev"}
+    url = "http://127.0.0.1:8080/jwks"
+
+    assert settings.read({**local, "AUTH_JWKS_URL": url}).auth_jwks_url == url
+
+
+def test_an_algorithm_that_is_none_of_ours_says_which_are() -> None:
+    with pytest.raises(ConfigurationWrong, match="'none'; HS256, RS256, ES256, EdDSA are allowed"):
+        settings.read({"AUTH_ALGORITHM": "none"})
+
+
 def test_required() -> None:
     assert settings.required("x", "TABLE_NAME") == "x"
     with pytest.raises(ConfigurationWrong, match="TABLE_NAME is not set"):

@@ -46,7 +46,7 @@ def authorize(
     Raises:
         Unauthorized: there is no token, more than one, or none that we trust.
         Forbidden: it is another client's.
-        SecretUnavailable: the keys could not be fetched.
+        SecretUnavailable, KeysUnavailable: the keys could not be fetched.
     """
     if len(shown) != 1:
         raise Unauthorized("a handshake needs one token")
@@ -70,7 +70,7 @@ def identify(
 
     Raises:
         Unauthorized: it has no token, or none that we trust.
-        SecretUnavailable: the keys could not be fetched.
+        SecretUnavailable, KeysUnavailable: the keys could not be fetched.
     """
     if authorization is None or authorization[: len(_BEARER)].lower() != _BEARER:
         raise Unauthorized("a request needs Authorization: Bearer TOKEN")

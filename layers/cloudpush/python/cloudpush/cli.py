@@ -10,7 +10,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from cloudpush import clock, ids, rights, tokens, wiring
 from cloudpush.errors import CloudpushError
@@ -61,12 +61,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _sign(parsed: argparse.Namespace) -> str:
-    settings = wiring.current().settings
-    [secret, *_] = wiring.current().signing_keys.read()
+    rules = wiring.current().settings.token_rules
+    if rules.algorithm != tokens.SYMMETRIC:
+        raise ValueError("tokens of this deployment are signed by its identity provider")
+    [secret, *_] = wiring.current().signing_keys.find(None)
     return _token(
         _principal(parsed.subject, parsed.push, parsed.scope),
-        secret=secret,
-        rules=settings.token_rules,
+        secret=cast("bytes", secret),
+        rules=rules,
         seconds=parsed.seconds,
     )
 

@@ -22,6 +22,7 @@
         ├── GatewayUnavailable      gateway_unavailable     temporary
         ├── GatewayRefused          gateway_refused
         ├── SecretUnavailable       secret_unavailable      temporary
+        ├── KeysUnavailable         keys_unavailable        temporary
         ├── ReceiverUnavailable     receiver_unavailable    temporary
         ├── ReceiverForbidden       receiver_forbidden
         ├── HopLimitReached         hop_limit_reached
@@ -175,6 +176,13 @@ class SecretUnavailable(ServiceError):
     """The service that keeps a secret did not answer, or throttled."""
 
     code = "secret_unavailable"
+    temporary = True
+
+
+class KeysUnavailable(ServiceError):
+    """The identity provider's key set cannot be had, or is none."""
+
+    code = "keys_unavailable"
     temporary = True
 
 

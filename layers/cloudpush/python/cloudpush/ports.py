@@ -36,6 +36,8 @@ from cloudpush.model import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from jwt import PyJWK
+
     from cloudpush.model import Policy, Publication, ReceiptState
 
 
@@ -741,13 +743,15 @@ class StatisticsStore(Protocol):
 
 
 class SigningKeys(Protocol):
-    """What the signatures of tokens are verified with."""
+    """What the signatures of tokens are verified with: keys of one algorithm, and of no other."""
 
-    def read(self) -> Sequence[bytes]:
-        """Return the secrets, one or more; fetched when first asked for, and kept for minutes.
+    def find(self, key_id: str | None) -> Sequence[bytes | PyJWK]:
+        """Return the keys that may have signed a token with this `kid`; none is an answer.
+
+        They are fetched when first asked for, and kept for minutes.
 
         Raises:
-            SecretUnavailable, ConfigurationWrong: they could not be fetched.
+            SecretUnavailable, KeysUnavailable, ConfigurationWrong: they could not be fetched.
         """
         ...
 

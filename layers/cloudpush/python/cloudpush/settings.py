@@ -15,7 +15,7 @@ import msgspec
 
 from cloudpush.errors import ConfigurationWrong
 from cloudpush.model import Policy
-from cloudpush.tokens import TokenRules
+from cloudpush.tokens import ALGORITHMS, SYMMETRIC, TokenRules
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -99,8 +99,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """AUTH_MODE"""
     auth_secret: str | None = None
     """AUTH_SECRET: a reference, see `secret`."""
+    auth_jwks_url: str | None = None
+    """AUTH_JWKS_URL: where the public keys are, for every algorithm but HS256."""
     token_rules: TokenRules = TokenRules()
-    """AUTH_AUDIENCE, AUTH_ISSUER: what is asked of a token."""
+    """AUTH_ALGORITHM, AUTH_AUDIENCE, AUTH_ISSUER: what is asked of a token."""
     has_test_page: bool = False
     """TEST_PAGE: whether the push API serves the test page."""
 
@@ -157,9 +159,11 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
         policy=_read_policy(text("CONNECTION_POLICY") or Policy.MULTI.value),
         auth_mode=_read_auth_mode(text("AUTH_MODE") or AuthMode.JWT.value),
         auth_secret=text("AUTH_SECRET"),
+        auth_jwks_url=_read_jwks_url(text("AUTH_JWKS_URL"), is_local=is_local),
         token_rules=TokenRules(
             audience=text("AUTH_AUDIENCE") or "cloudpush",
             issuer=text("AUTH_ISSUER"),
+            algorithm=_read_algorithm(text("AUTH_ALGORITHM") or SYMMETRIC),
         ),
         has_test_page=_read_flag("TEST_PAGE", text("TEST_PAGE") or "false"),
     )
@@ -216,6 +220,31 @@ def _read_receipt_url(url: str | None, network: str, *, is_local: bool) -> Recei
         target=(parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
         may_be_private=is_private,
     )
+
+
+def _read_jwks_url(url: str | None, *, is_local: bool) -> str | None:
+    """Read where public keys are. Whoever answers there makes tokens, so it has to be by TLS."""
+    if url is None:
+        return None
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise ConfigurationWrong("AUTH_JWKS_URL is no URL") from None
+    if parts.scheme != "https" and not (is_local and parts.scheme == "http"):
+        raise ConfigurationWrong("AUTH_JWKS_URL must begin with https")
+    if not host or "@" in parts.netloc or parts.fragment or not _is_printable_ascii(url):
+        raise ConfigurationWrong(
+            "AUTH_JWKS_URL must have a host, no user, no fragment, ASCII alone"
+        )
+    return url
+
+
+def _read_algorithm(value: str) -> str:
+    if value not in ALGORITHMS:
+        allowed = ", ".join(ALGORITHMS)
+        raise ConfigurationWrong(f"AUTH_ALGORITHM is {value!r}; {allowed} are allowed")
+    return value
 
 
 def _is_printable_ascii(text: str) -> bool:

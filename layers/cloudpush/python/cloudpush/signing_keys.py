@@ -25,8 +25,9 @@ class SecretKeys:
     def __init__(self, reference: SecretReference) -> None:
         self._reference = reference
 
-    def read(self) -> Sequence[bytes]:
-        """See `ports.SigningKeys.read`."""
+    def find(self, key_id: str | None) -> Sequence[bytes]:
+        """See `ports.SigningKeys.find`. Secrets have no ids: each may have signed any token."""
+        del key_id
         lines = (line.strip().encode() for line in self._reference.read().text.splitlines())
         secrets = [each for each in lines if each]
         if not secrets or any(len(each) < SECRET_BYTES for each in secrets):

@@ -2,8 +2,8 @@
 
     what                    else
     at most 4 KB            nothing of a larger one is read
-    `alg`                   HS256, whatever the token asks for
-    signature               by one of the deployment's secrets
+    `alg`                   that of the deployment, whatever the token asks for
+    signature               by one of the deployment's keys: `kid` chooses among public ones
     `iss`, `aud`            the deployment's; `iss` where one is set
     `iat`, `nbf`, `exp`     now, with `LEEWAY_MS` for clocks that differ; a month apart at most
     `sub`                   a client id
@@ -12,7 +12,7 @@
 Whatever is wrong is `Unauthorized` with the same text: a forger learns nothing from it.
 
 PyJWT is imported with the first token. Half of a cold start of `authorize` would be `cryptography`,
-which it loads where that is installed: no layer has it, and HS256 does without.
+which it loads where that is installed: a layer of its own has it, for public keys alone.
 """
 
 from __future__ import annotations
@@ -40,7 +40,11 @@ TOKEN_LIFETIME_MS: Final = 30 * 24 * 60 * 60 * 1000
 _MAX_SECONDS: Final = 10**11
 """Of a time in a claim: the year 5138."""
 
-_ALGORITHM: Final = "HS256"
+SYMMETRIC: Final = "HS256"
+"""The one whose key is a secret."""
+
+ALGORITHMS: Final = (SYMMETRIC, "RS256", "ES256", "EdDSA")
+_KEY_ID_LENGTH: Final = 256
 
 
 class TokenRules(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,6 +53,8 @@ class TokenRules(msgspec.Struct, frozen=True, kw_only=True):
     audience: str = "cloudpush"
     issuer: str | None = None
     """None takes any."""
+    algorithm: str = SYMMETRIC
+    """One of `ALGORITHMS`. A key is of one algorithm, so that no key is taken for another's."""
 
 
 def verify(token: str, *, keys: SigningKeys, rules: TokenRules, now_ms: int) -> Principal:
@@ -56,7 +62,7 @@ def verify(token: str, *, keys: SigningKeys, rules: TokenRules, now_ms: int) -> 
 
     Raises:
         Unauthorized: it is none that we trust.
-        SecretUnavailable: the secrets could not be fetched.
+        SecretUnavailable, KeysUnavailable: the keys could not be fetched.
     """
     import jwt  # noqa: PLC0415 — see the module's docstring
 
@@ -64,27 +70,28 @@ def verify(token: str, *, keys: SigningKeys, rules: TokenRules, now_ms: int) -> 
         raise _refusal()
     try:
         header = jwt.get_unverified_header(token)
-        if header.get("alg") != _ALGORITHM or "crit" in header:
+        if header.get("alg") != rules.algorithm or "crit" in header:
             raise _refusal()
     except (jwt.PyJWTError, ValueError, RecursionError) as error:
         raise _refusal() from error
-    for secret in keys.read():
+    for key in keys.find(_key_id_in(header)):
         try:
             claims: dict[str, Any] = jwt.decode(
                 token,
-                secret,
-                algorithms=[_ALGORITHM],
+                key,
+                algorithms=[rules.algorithm],
                 audience=rules.audience,
                 issuer=rules.issuer,
                 options={
                     "require": ["sub", "aud", "iat", "exp"],
+                    "enforce_minimum_key_length": True,
                     "verify_iat": False,
                     "verify_nbf": False,
                     "verify_exp": False,
                 },
             )
         except jwt.InvalidSignatureError:
-            continue  # another secret may be the one
+            continue  # another key may be the one
         except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:
             raise _refusal() from error
         return _read(claims, now_ms)
@@ -109,7 +116,15 @@ def sign(
         claims["push"] = list(principal.targets)
     if principal.scopes:
         claims["scope"] = " ".join(sorted(each.value for each in principal.scopes))
-    return jwt.encode(claims, secret, algorithm=_ALGORITHM)
+    return jwt.encode(claims, secret, algorithm=SYMMETRIC)
+
+
+def _key_id_in(header: dict[str, Any]) -> str | None:
+    """Return the `kid` of a header; PyJWT has seen to it that it is a text."""
+    key_id: str | None = header.get("kid")
+    if key_id is not None and len(key_id) > _KEY_ID_LENGTH:
+        raise _refusal()
+    return key_id
 
 
 def _read(claims: dict[str, Any], now_ms: int) -> Principal:

@@ -23,6 +23,7 @@ from cloudpush.errors import ConfigurationWrong, StoreUnavailable
 from cloudpush.inbox import Budget, Mailroom
 from cloudpush.rights import EVERYBODY, read_context
 from cloudpush.settings import AuthMode, required
+from cloudpush.tokens import SYMMETRIC
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -164,6 +165,14 @@ class Wiring:
     @functools.cached_property
     def signing_keys(self) -> SigningKeys:
         """What tokens are verified with."""
+        algorithm = self.settings.token_rules.algorithm
+        if algorithm != SYMMETRIC:
+            from cloudpush.fetching import fetch
+            from cloudpush.jwks import MAX_BYTES, JwksKeys
+
+            url = required(self.settings.auth_jwks_url, "AUTH_JWKS_URL")
+            get = functools.partial(fetch, url, max_bytes=MAX_BYTES)
+            return JwksKeys(get, algorithm=algorithm, clock=clock.now_ms)
         from cloudpush.secret import SecretReference
         from cloudpush.signing_keys import SecretKeys
 
