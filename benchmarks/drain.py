@@ -168,7 +168,7 @@ async def work(port: int, sink: int) -> None:
             job, mailroom=mailroom, clock=clock.now_ms, remaining_ms=lambda: 60_000, report=tell
         )
         record = messages.get(job.message_id, now_ms=clock.now_ms())
-        if record is not None and not record.open_parts:
+        if record is not None and not record.is_open:
             return
 
 

@@ -1,4 +1,4 @@
-"""The fan-out queue: publications to all, and kept messages to whomever, a part at a time."""
+"""The fan-out queue: publications to all or to many, and kept messages to a few."""
 
 from __future__ import annotations
 
@@ -20,15 +20,8 @@ async def handler(job: Job, context: LambdaContext) -> None:
     """Do one job, and hand on what there is no time for."""
     wired = wiring.current()
     if isinstance(job, Expansion):
-        count_report(
-            await expanding.perform(
-                job,
-                mailroom=wired.mailroom,
-                clock=clock.now_ms,
-                remaining_ms=context.get_remaining_time_in_millis,
-            ),
-            message_id=job.message_id,
-        )
+        report = await expanding.perform(job, mailroom=wired.mailroom, clock=clock.now_ms)
+        count_report(report, message_id=job.message_id)
         return
     if not isinstance(job, FanOut):
         raise TypeError(f"not a job for fan_out: {type(job).__name__}")

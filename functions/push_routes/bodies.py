@@ -13,7 +13,7 @@ from msgspec import Meta
 
 from cloudpush.accepting import MAX_DELAY_MS
 from cloudpush.model import MAX_TTL_MS, MIN_TTL_MS
-from cloudpush.publishing import MAX_TARGETS
+from cloudpush.targets import MAX_TARGETS
 
 NAME_LENGTH = 128
 """Characters of `from` and of `requestId`, and of a target."""

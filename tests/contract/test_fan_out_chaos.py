@@ -92,7 +92,7 @@ class World:
             await asyncio.gather(*(self._attempt(job) for job in jobs))
             record = self.mailroom.messages.get(message_id, now_ms=self.now_ms)
             assert record is not None
-            if not record.open_parts and not len(self.queue):
+            if not record.is_open and not len(self.queue):
                 return
             self.now_ms += self.chance.choice([0, 1000, 21_000])
 

@@ -9,7 +9,7 @@ import pytest
 from cloudpush.model import SHARDS, Place, Posted
 from cloudpush.ports import FanOutClaim, FanOutProgress, FanOutStep
 from tests.contract.connection_stores import T0
-from tests.contract.kept_stores import HOUR_MS
+from tests.contract.kept_stores import HOUR_MS, a_message
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 LEASE_MS = 20_000
 EVERYTHING = frozenset(range(SHARDS))
+ENDS_AT_MS = a_message().ends_at_ms
 
 
 @pytest.fixture
@@ -34,14 +35,8 @@ def claim(
     message_id: str = "m1",
     now_ms: int = T0,
 ) -> FanOutClaim:
-    return fan_outs.claim(
-        message_id,
-        owner=owner,
-        limit=limit,
-        lease_ms=LEASE_MS,
-        ends_at_ms=T0 + HOUR_MS,
-        now_ms=now_ms,
-    )
+    message = a_message(message_id, is_to_all=True)
+    return fan_outs.claim(message, owner=owner, limit=limit, lease_ms=LEASE_MS, now_ms=now_ms)
 
 
 def claim_granted(fan_outs: FanOutStore, owner: str) -> None:
@@ -87,6 +82,16 @@ def test_one_worker_may_have_every_shard(fan_outs: FanOutStore) -> None:
         EVERYTHING
     )
     assert (first.is_over, first.look_again_at_ms) == (False, None)
+
+
+def test_a_list_has_a_shard_for_each_hundred(fan_outs: FanOutStore) -> None:
+    message = a_message(clients=[f"c{number}" for number in range(201)])
+
+    granted = fan_outs.claim(message, owner="a", limit=SHARDS, lease_ms=LEASE_MS, now_ms=T0)
+    save(fan_outs, "a", FanOutStep(finished=[0, 1, 2]))
+
+    assert shards_of(granted) == {0, 1, 2}
+    assert fan_outs.claim(message, owner="b", limit=1, lease_ms=LEASE_MS, now_ms=T0).is_over
 
 
 def test_nobody_is_granted_what_another_has(fan_outs: FanOutStore) -> None:
@@ -208,7 +213,7 @@ def test_what_is_still_its_own_it_keeps(fan_outs: FanOutStore) -> None:
 def test_posts_are_counted_whoever_holds_the_shard(fan_outs: FanOutStore) -> None:
     claim(fan_outs, "a", 1)
 
-    save(fan_outs, "a", FanOutStep(posted=Posted(sent=10, waiting=2)), now_ms=T0 + 1)
+    save(fan_outs, "a", FanOutStep(posted=Posted(sent=10, waiting=2, untracked=7)), now_ms=T0 + 1)
     save(
         fan_outs,
         "b",
@@ -218,7 +223,7 @@ def test_posts_are_counted_whoever_holds_the_shard(fan_outs: FanOutStore) -> Non
 
     assert progress(fan_outs) == FanOutProgress(
         open_shards=SHARDS,
-        posted=Posted(sent=15, waiting=2, gone=1, dropped=4),
+        posted=Posted(sent=15, waiting=2, gone=1, dropped=4, untracked=7),
         first_at_ms=T0 + 1,
         last_at_ms=T0 + 9,
     )
@@ -229,10 +234,10 @@ def test_there_is_nothing_before_the_first_claim_nor_after_its_end(fan_outs: Fan
     saved_before = save(fan_outs, "a", FanOutStep(held=places({1: "x"})))
     claim(fan_outs, "a")
 
-    after = fan_outs.get("m1", now_ms=T0 + HOUR_MS)
+    after = fan_outs.get("m1", now_ms=ENDS_AT_MS)
 
     assert (before, saved_before, after) == (None, frozenset(), None)
-    assert progress(fan_outs, T0 + HOUR_MS - 1).open_shards == SHARDS
+    assert progress(fan_outs, ENDS_AT_MS - 1).open_shards == SHARDS
 
 
 def test_after_its_end_it_begins_anew(fan_outs: FanOutStore) -> None:
@@ -240,12 +245,11 @@ def test_after_its_end_it_begins_anew(fan_outs: FanOutStore) -> None:
     save(fan_outs, "a", FanOutStep(finished=list(range(SHARDS))))
 
     again = fan_outs.claim(
-        "m1",
+        a_message(is_to_all=True, expires_at_ms=T0 + 2 * HOUR_MS),
         owner="b",
         limit=SHARDS,
         lease_ms=LEASE_MS,
-        ends_at_ms=T0 + 2 * HOUR_MS,
-        now_ms=T0 + HOUR_MS,
+        now_ms=ENDS_AT_MS,
     )
 
     assert again.places

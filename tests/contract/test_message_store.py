@@ -63,7 +63,7 @@ def test_a_record_is_what_was_created(messages: MessageStore) -> None:
     assert record_of(messages) == MessageRecord(
         message=message,
         stage=MessageState.SENDING,
-        open_parts=frozenset({0}),
+        is_open=True,
         counts=Counts(accepted=2, tracked=2),
         first_at_ms={},
         last_at_ms={},
@@ -75,14 +75,14 @@ def test_an_unknown_message_has_no_record(messages: MessageStore) -> None:
     assert messages.begin("m1", now_ms=T0) is None
     assert messages.cancel("m1", now_ms=T0) is None
     assert messages.set_paused("m1", is_paused=True, now_ms=T0) is None
-    assert not messages.finish_part("m1", 0, now_ms=T0)
+    assert not messages.finish("m1", now_ms=T0)
     assert messages.read_receipts("m1", now_ms=T0).receipts == ()
     assert messages.record([a_receipt(QUEUED)], now_ms=T0) == [None]
 
 
 def test_creating_again_changes_nothing(messages: MessageStore) -> None:
     messages.create(a_message(), look_at_ms=T0, now_ms=T0)
-    messages.finish_part("m1", 0, now_ms=T0)
+    messages.finish("m1", now_ms=T0)
     before = record_of(messages)
 
     assert not messages.create(a_message(clients=["eve"]), look_at_ms=T0, now_ms=T0)
@@ -138,12 +138,13 @@ def test_a_message_that_began_is_not_cancelled(messages: MessageStore) -> None:
     assert answer.state is MessageState.SENDING
 
 
-def test_a_fan_out_is_cancelled_until_its_part_is_finished(messages: MessageStore) -> None:
+@pytest.mark.parametrize("qos", [0, 1])
+def test_a_fan_out_is_cancelled_until_it_is_finished(messages: MessageStore, qos: int) -> None:
     for message_id in ("m1", "m2", "m3"):
-        message = a_message(message_id, is_to_all=True, qos=0)
+        message = a_message(message_id, is_to_all=True, qos=qos)
         messages.create(message, look_at_ms=T0, now_ms=T0)
     messages.set_paused("m2", is_paused=True, now_ms=T0)
-    messages.finish_part("m3", 0, now_ms=T0)
+    messages.finish("m3", now_ms=T0)
 
     answers = [messages.cancel(each, now_ms=T0) for each in ("m1", "m2", "m3")]
 
@@ -186,29 +187,30 @@ def test_a_message_is_paused_and_goes_on(messages: MessageStore) -> None:
     assert due_in(messages, before_ms=T0 + 8) == [DueMessage(message_id="m1", due_ms=T0 + 7)]
 
 
-def test_it_is_done_when_its_parts_and_its_tracked_recipients_are(messages: MessageStore) -> None:
+def test_it_is_done_when_it_is_finished_and_its_tracked_recipients_are(
+    messages: MessageStore,
+) -> None:
     messages.create(a_message(clients=["alice", "bob"]), look_at_ms=T0, now_ms=T0)
     states: list[MessageState] = []
     for receipt in (a_receipt(DELIVERED), a_receipt(EXPIRED, "bob")):
         messages.record([receipt], now_ms=T0)
         states.append(record_of(messages).state)
-    messages.finish_part("m1", 0, now_ms=T0)
+    messages.finish("m1", now_ms=T0)
     states.append(record_of(messages).state)
 
     assert states == [MessageState.SENDING, MessageState.SENDING, MessageState.DONE]
 
 
-def test_without_receipts_it_is_done_with_its_parts(messages: MessageStore) -> None:
+def test_without_receipts_it_is_done_when_it_is_finished(messages: MessageStore) -> None:
     message = a_message(clients=[f"c{n}" for n in range(101)], receipts=Receipts.NONE)
     messages.create(message, look_at_ms=T0, now_ms=T0)
+    before = record_of(messages)
 
-    first = messages.finish_part("m1", 0, now_ms=T0)
-    middle = record_of(messages)
-    messages.finish_part("m1", 1, now_ms=T0)
+    answers = [messages.finish("m1", now_ms=T0) for _ in range(2)]
 
-    assert first
-    assert (middle.state, middle.open_parts) == (MessageState.SENDING, frozenset({1}))
-    assert record_of(messages).state is MessageState.DONE
+    assert answers == [True, False]
+    assert (before.state, before.is_open) == (MessageState.SENDING, True)
+    assert (record_of(messages).state, record_of(messages).is_open) == (MessageState.DONE, False)
     assert record_of(messages).counts == Counts(accepted=101)
 
 
@@ -313,10 +315,8 @@ def test_a_message_to_all_accepts_whom_it_comes_to(messages: MessageStore) -> No
     messages.create(a_message(is_to_all=True), look_at_ms=T0, now_ms=T0)
 
     messages.record([a_receipt(QUEUED), a_receipt(QUEUED), a_receipt(SENT, "bob")], now_ms=T0)
-    messages.finish_part("m1", 3, untracked=40, now_ms=T0)
-    messages.finish_part("m1", 3, untracked=40, now_ms=T0)
 
-    assert record_of(messages).counts == Counts(accepted=42, tracked=2, queued=2, sent=1)
+    assert record_of(messages).counts == Counts(accepted=2, tracked=2, queued=2, sent=1)
 
 
 def test_receipts_of_several_messages_are_recorded_together(messages: MessageStore) -> None:
@@ -357,7 +357,7 @@ def test_receipts_are_read_page_by_page_in_order(messages: MessageStore) -> None
 # ── what is due ──────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_message_is_due_until_its_last_part_is_finished(messages: MessageStore) -> None:
+def test_a_message_is_due_until_it_is_finished(messages: MessageStore) -> None:
     messages.create(
         a_message(clients=[f"c{n}" for n in range(150)]), look_at_ms=T0 + 60_000, now_ms=T0
     )
@@ -365,12 +365,10 @@ def test_a_message_is_due_until_its_last_part_is_finished(messages: MessageStore
 
     early = due_in(messages, before_ms=T0 + 60_000)
     found = due_in(messages, before_ms=T0 + 60_001)
-    messages.finish_part("m1", 1, now_ms=T0)
-    still = due_in(messages, before_ms=T0 + 60_001)
-    messages.finish_part("m1", 0, now_ms=T0)
+    messages.finish("m1", now_ms=T0)
     after = due_in(messages, before_ms=T0 + 60_001)
 
-    assert (early, found, still, after) == ([], due, due, [])
+    assert (early, found, after) == ([], due, [])
 
 
 def test_the_earliest_is_due_first_and_pages_end(messages: MessageStore) -> None:
@@ -403,7 +401,7 @@ def test_of_two_that_postpone_one_is_told_so(messages: MessageStore) -> None:
 def test_what_is_not_due_is_not_postponed(messages: MessageStore) -> None:
     messages.create(a_message(), look_at_ms=T0, now_ms=T0)
     [due] = due_in(messages, before_ms=T0 + 1)
-    messages.finish_part("m1", 0, now_ms=T0)
+    messages.finish("m1", now_ms=T0)
 
     assert not messages.postpone(due, look_at_ms=T0 + 500)
     assert due_in(messages, before_ms=T0 + 1000) == []

@@ -14,13 +14,14 @@ from dataclasses import dataclass, field
 from random import Random  # noqa: TID251 — seeded by the test
 from typing import TYPE_CHECKING, Any, cast
 
-from cloudpush import accepting, admission, expanding, inbox, messaging, notifying, sweeping
+from cloudpush import accepting, admission, expanding, fanout, inbox, messaging, notifying, sweeping
 from cloudpush.delivery import Outlet
 from cloudpush.errors import CloudpushError, ReceiverUnavailable
 from cloudpush.inbox import Mailroom
 from cloudpush.model import (
     DEFAULT_TTL_MS,
     Expansion,
+    FanOut,
     Notice,
     Policy,
     Position,
@@ -324,11 +325,15 @@ class World:
 
     async def _perform(self, job: Job) -> object:
         if isinstance(job, Expansion):
-            return await expanding.perform(
+            return await expanding.perform(job, mailroom=self.mailroom, clock=self.clock)
+        if isinstance(job, FanOut):
+            return await fanout.perform(
                 job,
                 mailroom=self.mailroom,
                 clock=self.clock,
                 remaining_ms=lambda: self.chance.choice([0, REMAINING_MS]),
+                report=lambda _: None,
+                pause=self._pause,
             )
         if isinstance(job, Notice):
             return await self._notify(job)

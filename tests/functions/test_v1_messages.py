@@ -228,7 +228,7 @@ class TestBatch:
         assert results[0]["message"]["missing"] == []
         assert len({results[0]["message"]["messageId"], results[3]["message"]["messageId"]}) == 2
         [job] = environment.fan_outs.jobs
-        assert job == Expansion(message_id=results[3]["message"]["messageId"], part=0)
+        assert job == Expansion(message_id=results[3]["message"]["messageId"])
 
     @pytest.mark.parametrize("number", [0, 101])
     def test_has_one_to_a_hundred(self, number: int) -> None:

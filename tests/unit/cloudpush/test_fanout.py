@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from dataclasses import replace
 from itertools import chain, repeat
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
@@ -12,16 +12,17 @@ import pytest
 from cloudpush import accepting, fanout, submitting
 from cloudpush.errors import Conflict, HopLimitReached, QueueUnavailable
 from cloudpush.inbox import Budget
-from cloudpush.model import SHARDS, Delivery, FanOut, MessageState, shard_of
+from cloudpush.model import SHARDS, Delivery, FanOut, MessageState, Receipts, shard_of
 from cloudpush.ports import Outcome
 from cloudpush.stores.memory_budgets import MemoryBudgetStore
 from cloudpush.submitting import Submission
 from tests.fakes.push_service import Stage, a_publication
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from cloudpush.delivery import Report
+    from cloudpush.model import Inbox
     from cloudpush.ports import MessageRecord
 
 PLENTY_MS = 60_000
@@ -29,12 +30,22 @@ MESSAGE_ID = a_publication().message_id
 
 
 class Broadcast:
-    """A stage, and the jobs of one publication to all, done until none is left."""
+    """A stage, and the jobs of one publication to all or to many, done until none is left."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        clients: Sequence[str] | None = None,
+        *,
+        qos: int = 0,
+        **options: Any,  # noqa: ANN401 — any option
+    ) -> None:
         self.stage = stage
         self.reports: list[Report] = []
-        self.first = stage.accept_for_all()
+        message = accepting.new_message(a_publication(), clients, qos=qos, **options)
+        stage.messages.create(message, look_at_ms=stage.clock(), now_ms=stage.clock())
+        self.jobs = fanout.first_jobs(message)
+        self.first = self.jobs[0]
         self.after_page: Callable[[], object] = lambda: None
 
     async def do(self, job: FanOut, *remaining_ms: int) -> None:
@@ -50,7 +61,7 @@ class Broadcast:
 
     async def do_all(self, *remaining_ms: int) -> list[FanOut]:
         done: list[FanOut] = []
-        waiting = [self.first]
+        waiting = [*self.jobs]
         while waiting:
             each = waiting.pop()
             await self.do(each, *remaining_ms)
@@ -190,11 +201,10 @@ async def test_of_those_that_find_all_held_one_looks_again_when_a_lease_ends() -
     everybody = connect_many(stage, 10)
     broadcast = Broadcast(stage)
     stage.progress.claim(
-        MESSAGE_ID,
+        broadcast.look_up().message,
         owner="one that died",
         limit=SHARDS,
         lease_ms=7_500,
-        ends_at_ms=stage.clock() + PLENTY_MS,
         now_ms=stage.clock(),
     )
     for _ in range(2):
@@ -238,7 +248,7 @@ async def test_a_paused_one_stops_and_goes_on_later() -> None:
     first = list(stage.posted_to)
     state = broadcast.look_up().state
     submitting.pause(MESSAGE_ID, is_paused=False, mailroom=stage.mailroom, now_ms=stage.clock())
-    [broadcast.first] = [each for each in stage.fan_outs.jobs if isinstance(each, FanOut)]
+    broadcast.jobs = [each for each in stage.fan_outs.jobs if isinstance(each, FanOut)]
     stage.fan_outs.sent.clear()
     await broadcast.do_all()
 
@@ -366,11 +376,163 @@ class _Dies:
         return self._method(*args, **options)
 
 
+def the_counts(broadcast: Broadcast) -> dict[str, int]:
+    counts = msgspec.structs.asdict(broadcast.look_up().counts)
+    return {name: number for name, number in counts.items() if number}
+
+
+class TestList:
+    async def test_every_connection_of_every_target_gets_it_once(self) -> None:
+        stage = Stage()
+        names = [f"client{number}" for number in range(250)]
+        everybody = [stage.connect(name).connection_id for name in names]
+        everybody += [stage.connect(name, f"{name}-2").connection_id for name in names[::3]]
+        connect_many(Stage(), 10)
+        stage.connect("somebody else")
+        broadcast = Broadcast(stage, names)
+
+        jobs = await broadcast.do_all()
+
+        assert Counter(stage.posted_to) == Counter(everybody)
+        assert len(jobs) == 1
+
+    async def test_each_target_is_counted_once_by_the_best_of_its_connections(self) -> None:
+        stage = Stage(
+            {
+                "both-1": [Outcome.GONE],
+                "slow-1": [Outcome.THROTTLED],
+                "large-1": [Outcome.TOO_LARGE],
+                "closed-1": [Outcome.GONE],
+            }
+        )
+        for name in ("both", "slow", "large", "closed"):
+            stage.connect(name)
+        stage.connect("both", "both-2")
+        broadcast = Broadcast(stage, ["both", "slow", "large", "closed", "away", "not a name"])
+
+        await broadcast.do_all()
+
+        assert the_counts(broadcast) == {
+            "accepted": 6,
+            "sent": 1,
+            "queued": 1,
+            "rejected": 1,
+            "missing": 3,
+        }
+        assert broadcast.look_up().state is MessageState.DONE
+
+    async def test_a_worker_that_died_repeats_at_most_a_page(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(fanout, "PAGE", 40)
+        stage = Stage()
+        names = [f"client{number}" for number in range(1000)]
+        everybody = [stage.connect(name).connection_id for name in names]
+        broadcast = Broadcast(stage, names)
+        with monkeypatch.context() as patch:
+            patch.setattr(stage.progress, "save", _Dies(stage.progress.save, after=10))
+            with pytest.raises(_Died):
+                await broadcast.do(broadcast.first)
+        served = len(stage.posted_to)
+        stage.clock.advance(ms=fanout.LEASE_MS)
+
+        await broadcast.do_all()
+
+        posted = Counter(stage.posted_to)
+        assert 10 * 40 < served <= 11 * 40
+        assert set(posted) == set(everybody)
+        assert 0 < posted.total() - len(everybody) <= 40
+
+    async def test_a_delayed_push_to_one_is_sent_once_by_two_jobs(self) -> None:
+        stage = Stage()
+        stage.connect("alice")
+        broadcast = Broadcast(stage, ["alice"], due_at_ms=stage.clock() + 1000)
+        stage.clock.advance(ms=1000)
+        broadcast.jobs = [broadcast.first] * 2
+
+        await broadcast.do_all()
+
+        assert stage.posted_to == ["alice-1"]
+
+
+class TestKept:
+    @pytest.mark.parametrize("is_to_all", [True, False])
+    async def test_every_inbox_has_it_once_and_who_is_connected_gets_it(
+        self, *, is_to_all: bool
+    ) -> None:
+        stage = Stage()
+        names = [f"client{number}" for number in range(150)]
+        for name in names:
+            stage.inboxes.open(name, epoch="e", now_ms=stage.clock())
+        stage.connect("client7")
+        broadcast = Broadcast(stage, None if is_to_all else names, qos=1)
+
+        await broadcast.do_all()
+        await broadcast.do_all()
+
+        depths = [inbox.depth for name in names if (inbox := inbox_of(stage, name))]
+        assert depths == [1] * 150
+        assert stage.posted_to == ["client7-1"]
+        assert the_counts(broadcast) == {
+            "accepted": 150,
+            "tracked": 150,
+            "queued": 150,
+            "sent": 1,
+        }
+        assert not broadcast.look_up().is_open
+
+    async def test_a_list_is_dealt_out_to_as_many_workers_as_it_has_hundreds(self) -> None:
+        stage = Stage()
+        names = [f"client{number}" for number in range(1000)]
+        for name in names:
+            stage.connect(name)
+        broadcast = Broadcast(stage, names, qos=1)
+
+        await broadcast.do(broadcast.first, PLENTY_MS, fanout.INBOX_RESERVE_MS - 1)
+
+        assert len(broadcast.jobs) == 10
+        assert stage.posted_to == [f"{name}-1" for name in names[:100]]
+
+    async def test_recipients_without_receipts_are_counted_page_by_page(self) -> None:
+        stage = Stage()
+        for number in range(300):
+            stage.inboxes.open(f"client{number}", epoch="e", now_ms=stage.clock())
+        broadcast = Broadcast(stage, qos=1, receipts=Receipts.NONE)
+        accepted = [0]
+        broadcast.after_page = lambda: accepted.append(broadcast.look_up().counts.accepted)
+
+        await broadcast.do_all()
+
+        assert accepted == sorted(accepted)
+        assert 0 < accepted[-1] < 300
+        assert the_counts(broadcast) == {"accepted": 300}
+        assert broadcast.look_up().state is MessageState.DONE
+
+    async def test_one_that_was_cancelled_on_its_way_stops(self) -> None:
+        stage = Stage()
+        names = [f"client{number}" for number in range(1000)]
+        broadcast = Broadcast(stage, names, qos=1)
+
+        def cancel() -> None:
+            stage.clock.advance(ms=fanout.LOOK_MS)
+            submitting.cancel(MESSAGE_ID, mailroom=stage.mailroom, now_ms=stage.clock())
+
+        broadcast.after_page = cancel
+        await broadcast.do_all()
+
+        assert broadcast.look_up().state is MessageState.CANCELLED
+        assert sum(inbox_of(stage, name) is not None for name in names) == 100
+
+
+def inbox_of(stage: Stage, client_id: str) -> Inbox | None:
+    return stage.inboxes.get(client_id, now_ms=stage.clock())
+
+
 class TestBudget:
-    def broadcast(self, stage: Stage, rate: int) -> Broadcast:
+    def broadcast(self, stage: Stage, rate: int, *, qos: int = 0) -> Broadcast:
         budget = Budget(store=MemoryBudgetStore(), posts_per_second=rate)
         stage.mailroom = replace(stage.mailroom, budget=budget)
-        return Broadcast(stage)
+        return Broadcast(stage, qos=qos)
 
     async def test_a_worker_keeps_to_the_rate(self) -> None:
         stage = Stage()
@@ -383,6 +545,21 @@ class TestBudget:
         seconds = (stage.clock() - began_ms) / 1000
         assert Counter(stage.posted_to) == Counter(everybody)
         assert 2.5 <= seconds <= 3
+        assert sum(stage.pauses) == pytest.approx(seconds)
+
+    async def test_what_is_kept_keeps_to_the_rate_too(self) -> None:
+        stage = Stage()
+        for number in range(1000):
+            stage.inboxes.open(f"client{number}", epoch="e", now_ms=stage.clock())
+        connect_many(stage, 600)
+        broadcast = self.broadcast(stage, 200, qos=1)
+        began_ms = stage.clock()
+
+        await broadcast.do_all()
+
+        seconds = (stage.clock() - began_ms) / 1000
+        assert len(stage.posted_to) == 600
+        assert 2.3 <= seconds <= 3
         assert sum(stage.pauses) == pytest.approx(seconds)
 
     async def test_it_hands_on_rather_than_wait_for_long(self) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 import pytest
 
-from cloudpush import accepting, expanding, inbox, publishing, sweeping
+from cloudpush import accepting, inbox, publishing, sweeping
 from cloudpush.errors import InvalidMessage, PayloadTooLarge, QueueUnavailable
 from cloudpush.model import (
     Drain,
@@ -170,7 +170,7 @@ async def test_a_push_of_qos_0_that_opens_a_connection_leaves_no_inbox_waiting()
     stage.connect("alice", is_open=False, seconds_ago=0)
     await push(stage, "alice")
 
-    await publishing.publish(a_publication(), ["alice"], outlet=stage.outlet, clock=stage.clock)
+    await publishing.publish(a_publication(), ["alice"], mailroom=stage.mailroom, clock=stage.clock)
 
     opened = stage.find("alice-1")
     assert opened is not None
@@ -184,7 +184,7 @@ async def test_a_connection_whose_inbox_nobody_would_look_after_stays_pending() 
     stage.jobs.is_down = True
 
     published = await publishing.publish(
-        a_publication(), ["alice"], outlet=stage.outlet, clock=stage.clock
+        a_publication(), ["alice"], mailroom=stage.mailroom, clock=stage.clock
     )
 
     pending = stage.find("alice-1")
@@ -290,23 +290,6 @@ async def test_continuity_is_proven_or_the_loss_is_named(
     assert (answer.epoch, answer.last_seq) == ("e1", 4)
 
 
-async def test_a_message_of_many_parts_is_expanded_by_jobs() -> None:
-    stage = Stage()
-    stage.connect("c7")
-
-    await push(stage, *(f"c{number}" for number in range(150)))
-    for job in stage.fan_outs.jobs:
-        assert isinstance(job, Expansion)
-        await expanding.perform(
-            job, mailroom=stage.mailroom, clock=stage.clock, remaining_ms=lambda: 60_000
-        )
-
-    assert [each.part for each in stage.fan_outs.jobs if isinstance(each, Expansion)] == [0, 1]
-    assert record_of(stage).counts.queued == 150
-    assert record_of(stage).open_parts == frozenset()
-    assert stage.posted_to == ["c7-1"]
-
-
 async def test_an_expansion_that_died_is_handed_over_again() -> None:
     stage = Stage()
     message = accepting.new_message(a_publication(), ["alice"])
@@ -318,7 +301,7 @@ async def test_an_expansion_that_died_is_handed_over_again() -> None:
     )
 
     assert found == 1
-    assert stage.fan_outs.jobs == [Expansion(message_id=MESSAGE_ID, part=0)]
+    assert stage.fan_outs.jobs == [Expansion(message_id=MESSAGE_ID)]
 
 
 async def test_an_inbox_whose_writer_died_is_looked_after() -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from cloudpush import protocol, publishing
+from cloudpush import fanout, protocol, publishing
 from cloudpush.errors import (
     CloudpushError,
     GatewayRefused,
@@ -12,7 +12,7 @@ from cloudpush.errors import (
     StoreUnavailable,
     TooManyTargets,
 )
-from cloudpush.model import Delivery
+from cloudpush.model import FanOut
 from cloudpush.ports import Outcome
 from tests.fakes.push_service import Stage, a_publication
 
@@ -26,7 +26,7 @@ class TestPublish:
         stage.connect("carol", "C")
 
         published = await publishing.publish(
-            a_publication(), ["bob", "alice"], outlet=stage.outlet, clock=stage.clock
+            a_publication(), ["bob", "alice"], mailroom=stage.mailroom, clock=stage.clock
         )
 
         assert stage.posted_to == ["B", "A1", "A2"]
@@ -39,7 +39,7 @@ class TestPublish:
         published = await publishing.publish(
             a_publication(),
             ["alice", "nobody", "alice", "nobody"],
-            outlet=stage.outlet,
+            mailroom=stage.mailroom,
             clock=stage.clock,
         )
 
@@ -51,7 +51,7 @@ class TestPublish:
         stage.connect("alice")
 
         published = await publishing.publish(
-            a_publication(), ["zoe", "alice", "bob"], outlet=stage.outlet, clock=stage.clock
+            a_publication(), ["zoe", "alice", "bob"], mailroom=stage.mailroom, clock=stage.clock
         )
 
         assert published.missing == ["zoe", "bob"]
@@ -63,7 +63,10 @@ class TestPublish:
         stage.connect("alice")
 
         published = await publishing.publish(
-            a_publication(), ["a b", "", "x" * 129, "alice"], outlet=stage.outlet, clock=stage.clock
+            a_publication(),
+            ["a b", "", "x" * 129, "alice"],
+            mailroom=stage.mailroom,
+            clock=stage.clock,
         )
 
         assert published.missing == ["a b", "", "x" * 129]
@@ -74,7 +77,7 @@ class TestPublish:
         stage.connect("alice")
 
         published = await publishing.publish(
-            a_publication(), ["alice"], outlet=stage.outlet, clock=stage.clock
+            a_publication(), ["alice"], mailroom=stage.mailroom, clock=stage.clock
         )
 
         assert published.missing == ["alice"]
@@ -86,7 +89,7 @@ class TestPublish:
         stage.connect("alice", "A2", seconds_ago=50)
 
         published = await publishing.publish(
-            a_publication(), ["alice"], outlet=stage.outlet, clock=stage.clock
+            a_publication(), ["alice"], mailroom=stage.mailroom, clock=stage.clock
         )
 
         assert published.missing == []
@@ -96,27 +99,39 @@ class TestPublish:
         stage.connect("alice", seconds_ago=1, is_open=False)
 
         published = await publishing.publish(
-            a_publication(), ["alice"], outlet=stage.outlet, clock=stage.clock
+            a_publication(), ["alice"], mailroom=stage.mailroom, clock=stage.clock
         )
 
         assert published.missing == []
 
-    async def test_posts_to_a_hundred_and_leaves_the_rest_to_jobs(self) -> None:
+    async def test_posts_to_a_hundred_at_once(self) -> None:
         stage = Stage()
-        names = [f"client{number}" for number in range(250)]
+        names = [f"client{number}" for number in range(100)]
         connections = [stage.connect(name) for name in names]
+
+        await publishing.publish(a_publication(), names, mailroom=stage.mailroom, clock=stage.clock)
+
+        assert stage.posted_to == [each.connection_id for each in connections]
+        assert stage.fan_outs.jobs == []
+
+    async def test_to_more_it_is_kept_and_fanned_out(self) -> None:
+        stage = Stage()
+        names = [f"client{number}" for number in range(101)]
+        for name in names:
+            stage.connect(name)
         publication = a_publication()
 
         published = await publishing.publish(
-            publication, names, outlet=stage.outlet, clock=stage.clock
+            publication, [*names, "nobody"], mailroom=stage.mailroom, clock=stage.clock
         )
 
-        assert stage.posted_to == [each.connection_id for each in connections[:100]]
-        assert stage.jobs.jobs == [
-            Delivery(publication=publication, connections=connections[100:200]),
-            Delivery(publication=publication, connections=connections[200:]),
+        record = stage.messages.get(publication.message_id, now_ms=stage.clock())
+        assert record is not None
+        assert record.message.clients == [*names, "nobody"]
+        assert stage.fan_outs.jobs == [
+            FanOut(message_id=publication.message_id, doublings=fanout.DOUBLINGS)
         ]
-        assert published.missing == []
+        assert (stage.posted_to, published.missing) == ([], ["nobody"])
 
     async def test_looks_at_the_store_once_for_all_targets(self) -> None:
         # Java defect: KEYS on every send.
@@ -125,7 +140,7 @@ class TestPublish:
         for name in names:
             stage.connect(name)
 
-        await publishing.publish(a_publication(), names, outlet=stage.outlet, clock=stage.clock)
+        await publishing.publish(a_publication(), names, mailroom=stage.mailroom, clock=stage.clock)
 
         assert stage.store.calls == ["resolve"]
 
@@ -134,20 +149,22 @@ class TestPublish:
         stage.connect("alice")
 
         published = await publishing.publish(
-            a_publication(), ["alice"] * 1000, outlet=stage.outlet, clock=stage.clock
+            a_publication(), ["alice"] * 1000, mailroom=stage.mailroom, clock=stage.clock
         )
 
         assert published.missing == []
         with pytest.raises(TooManyTargets, match="1001 targets; 1000 are allowed"):
             await publishing.publish(
-                a_publication(), ["alice"] * 1001, outlet=stage.outlet, clock=stage.clock
+                a_publication(), ["alice"] * 1001, mailroom=stage.mailroom, clock=stage.clock
             )
 
     async def test_without_a_target_there_is_nothing_to_do(self) -> None:
         stage = Stage()
 
         with pytest.raises(NoTarget):
-            await publishing.publish(a_publication(), [], outlet=stage.outlet, clock=stage.clock)
+            await publishing.publish(
+                a_publication(), [], mailroom=stage.mailroom, clock=stage.clock
+            )
 
     async def test_too_large_an_envelope_is_refused_before_anything_happens(self) -> None:
         stage = Stage()
@@ -155,7 +172,9 @@ class TestPublish:
         publication = a_publication({"s": "x" * protocol.ENVELOPE_LIMIT})
 
         with pytest.raises(PayloadTooLarge):
-            await publishing.publish(publication, ["alice"], outlet=stage.outlet, clock=stage.clock)
+            await publishing.publish(
+                publication, ["alice"], mailroom=stage.mailroom, clock=stage.clock
+            )
 
         assert (stage.store.calls, stage.gateway.posts) == ([], [])
 
@@ -169,11 +188,13 @@ class TestPublish:
         names = [f"client{number}" for number in range(101)]
         for name in names:
             stage.connect(name)
-        stage.jobs.is_down = down == "queue"
+        stage.fan_outs.is_down = down == "queue"
         stage.store.down = {"resolve"} if down == "store" else set()
 
         with pytest.raises(error):
-            await publishing.publish(a_publication(), names, outlet=stage.outlet, clock=stage.clock)
+            await publishing.publish(
+                a_publication(), names, mailroom=stage.mailroom, clock=stage.clock
+            )
 
         assert stage.gateway.posts == []
 
@@ -184,5 +205,5 @@ class TestPublish:
 
         with pytest.raises(GatewayRefused):
             await publishing.publish(
-                a_publication(), ["alice", "bob"], outlet=stage.outlet, clock=stage.clock
+                a_publication(), ["alice", "bob"], mailroom=stage.mailroom, clock=stage.clock
             )

@@ -1,7 +1,7 @@
-"""Accept a message that is kept: of QoS 1, or for later, or to all.
+"""Accept a message that is kept: of QoS 1, or for later, or to many.
 
 Accepted means stored: the record comes first, and is due from its first moment. Whatever dies
-from there on, the sweep finds the record and has it expanded again.
+from there on, the sweep finds the record and hands it over again.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import msgspec
 from cloudpush import expanding
 from cloudpush.delivery import Report
 from cloudpush.errors import InvalidMessage
-from cloudpush.model import DEFAULT_TTL_MS, MAX_TTL_MS, MIN_TTL_MS, Expansion, Message, Receipts
+from cloudpush.model import DEFAULT_TTL_MS, MAX_TTL_MS, MIN_TTL_MS, Message, Receipts
 from cloudpush.protocol import INBOX_FIELDS_BYTES, UnaddressedEnvelope, is_client_id
-from cloudpush.publishing import check_targets
+from cloudpush.targets import check_targets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,10 +27,7 @@ MAX_DELAY_MS: Final = 30 * 24 * 60 * 60 * 1000
 """How far ahead a message may be scheduled."""
 
 LOOK_AGAIN_MS: Final = 2 * 60 * 1000
-"""So long after it was due, an expansion that has not ended is begun again."""
-
-HTTP_BUDGET_MS: Final = 60_000
-"""What `expand` is told is left of an invocation, where there is one part: it hands on nothing."""
+"""So long after it was due, a message that is not finished is handed over again."""
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,11 +67,12 @@ def new_message(
     if due_at_ms > now_ms + MAX_DELAY_MS:
         raise InvalidMessage(f"a message is due within {MAX_DELAY_MS // 1000} seconds")
     valid = [len(each) for each in clients or () if is_client_id(each)]
+    extra = INBOX_FIELDS_BYTES if qos else 0
     envelope = UnaddressedEnvelope(publication)
     if clients is None:
-        envelope.check_size(extra=INBOX_FIELDS_BYTES if qos else 0)
+        envelope.check_size(extra=extra)
     else:
-        envelope.check_size(max(valid, default=0), extra=INBOX_FIELDS_BYTES)
+        envelope.check_size(max(valid, default=0), extra=extra)
     return Message(
         publication=publication,
         clients=clients,
@@ -94,9 +92,9 @@ async def accept(
 ) -> Accepted:
     """Store a message and see it on its way; idempotent by message id.
 
-    With one part it is expanded here: on return every inbox has it. With more, to all, or where
-    the caller has no time (`is_deferred`), jobs do it. What is due later than a queue waits is
-    left to the sweep.
+    Of QoS 1 to a few it is expanded here: on return every inbox has it. To many, or where the
+    caller has no time (`is_deferred`), jobs do it. What is due later than a queue waits is left to
+    the sweep.
 
     Raises:
         StoreUnavailable, QueueUnavailable: perhaps it was accepted. The same call with the same
@@ -112,16 +110,10 @@ async def accept(
     )
     if delay_ms > expanding.MAX_DELAY_MS:
         return Accepted(message=message, missing=missing, offline=None, report=Report())
-    if delay_ms > 0 or message.parts > 1 or message.is_fanned_out or is_deferred:
-        expanding.send_parts(message, range(message.parts), mailroom=mailroom, now_ms=now_ms)
+    if delay_ms > 0 or message.is_fanned_out or is_deferred:
+        expanding.hand_over(message, mailroom=mailroom, now_ms=now_ms)
         return Accepted(message=message, missing=missing, offline=None, report=Report())
-    expanded = await expanding.expand(
-        message,
-        Expansion(message_id=message.message_id, part=0),
-        mailroom=mailroom,
-        clock=clock,
-        remaining_ms=lambda: HTTP_BUDGET_MS,
-    )
+    expanded = await expanding.expand(message, mailroom=mailroom, clock=clock)
     return Accepted(
         message=message,
         missing=missing,

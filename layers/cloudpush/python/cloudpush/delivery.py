@@ -74,6 +74,11 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     throttled: int = 0
     """Posts that the gateway answered 429; their connections stand in a list all the same."""
 
+    @property
+    def posts(self) -> int:
+        """Return how many posts it tells of."""
+        return len(self.sent) + len(self.waiting) + len(self.gone) + len(self.dropped)
+
     def __add__(self, other: Report) -> Report:
         """Return both as one."""
         return Report(

@@ -1,13 +1,14 @@
-"""Publish to all: one publication into its deliveries, shard by shard, page by page.
+"""Publish to all or to many: one publication into its deliveries, shard by shard, page by page.
 
-    accepted ──► message, stored once ──► job ──► worker ──┬──► claim ► read ► post ► save ─┐
-                                           ▲               └────────────◄───────────────────┘
+    accepted ──► message, stored once ──► job ──► worker ──┬──► claim ► read ► serve ► save ─┐
+                                           ▲               └────────────◄────────────────────┘
                                            └── another worker, or the rest when time is up
 
-A worker leases shards that are free, reads a page of them, posts it, and saves how far it is. So
-at most one works on a shard; one that dies leaves a place, and whoever claims its shards when the
-lease is over goes on there, with at most a page posted twice. Workers are many where there is
-much to do: each that has posted `DOUBLE_AFTER` and was not made to wait asks for another.
+A worker leases shards that are free, reads a page of them, serves it (`serving`), and saves how
+far it is. So at most one works on a shard; one that dies leaves a place, and whoever claims its
+shards when the lease is over goes on there, with at most a page posted twice. Workers are many
+where there is much to do. Of QoS 0 each that has posted `DOUBLE_AFTER` and was not made to wait
+asks for another; of QoS 1, where a client costs some twenty times as much, they begin as many.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from cloudpush import delivery
+from cloudpush import serving
 from cloudpush.errors import HopLimitReached
-from cloudpush.model import RECORD_LIFETIME_MS, FanOut, MessageState, Place, Posted
+from cloudpush.model import FanOut, MessageState, Place
 from cloudpush.ports import FanOutStep
 
 if TYPE_CHECKING:
@@ -26,10 +27,14 @@ if TYPE_CHECKING:
 
     from cloudpush.delivery import Report
     from cloudpush.inbox import Mailroom
-    from cloudpush.model import Connection, Message
+    from cloudpush.model import Message, Posted
+    from cloudpush.serving import Leg
 
 PAGE: Final = 400
 """Connections that are read and posted between one `save` and the next: what a crash repeats."""
+
+INBOX_PAGE: Final = 100
+"""Clients of QoS 1 that are served between one `save` and the next."""
 
 SHARDS_AT_ONCE: Final = 16
 """How many shards a worker begins with; it works on fewer where they are large."""
@@ -40,8 +45,8 @@ LEASE_MS: Final = 20_000
 RESERVE_MS: Final = 10_000
 """When less of the invocation's time is left, the rest is handed on."""
 
-POST_SECONDS: Final = 5.0
-"""How long the posts of a page may take: with the bookkeeping, well below reserve and lease."""
+INBOX_RESERVE_MS: Final = 25_000
+"""The same, of QoS 1: the writers of a page's inboxes may take some time each."""
 
 LEAST_REFUSED: Final = 10
 """So many 429 in a page, and a twentieth of it, are the account's quota; fewer are clients that do
@@ -57,10 +62,20 @@ DOUBLE_AFTER: Final = 5_000
 """Posts after which a worker asks for another one."""
 
 DOUBLINGS: Final = 4
-"""How often the number of workers may double: so at most 16 work side by side."""
+"""How often the number of workers may double."""
+
+WORKERS: Final = 2**DOUBLINGS
+"""At most so many work side by side."""
 
 MAX_HOPS: Final = 1000
 """How many jobs may follow from one another."""
+
+
+def first_jobs(message: Message) -> Sequence[FanOut]:
+    """Return the jobs that its fan-out begins with, one for each of its first workers."""
+    if message.qos:
+        return [FanOut(message_id=message.message_id)] * min(WORKERS, message.shards)
+    return [FanOut(message_id=message.message_id, doublings=DOUBLINGS)]
 
 
 async def perform(
@@ -90,7 +105,7 @@ async def perform(
     if job.hop > MAX_HOPS:
         raise HopLimitReached(f"{job.message_id} was handed on {MAX_HOPS} times")
     record = mailroom.messages.begin(job.message_id, now_ms=clock())
-    if record is None or not record.open_parts:
+    if record is None or not record.is_open:
         return
     if record.stage is MessageState.SCHEDULED:  # a queue's clock and ours are not the same
         delay_ms = record.message.due_at_ms - clock()
@@ -123,15 +138,20 @@ class _Worker:
     remaining_ms: Callable[[], int]
     report: Callable[[Report], None]
     pause: Callable[[float], Awaitable[object]]
-    width: int = SHARDS_AT_ONCE
-    """How many shards to work on at a time."""
     posted: int = 0
     """Since another worker was asked for."""
     looked_at_ms: int = 0
+    owed: int = 0
+    """Posts of QoS 1 that are not paid yet."""
 
     def __post_init__(self) -> None:
         """Begin with as many doublings as the job leaves."""
+        is_kept = self.message.qos > 0
         self.doublings = self.job.doublings
+        self.page = INBOX_PAGE if is_kept else PAGE
+        self.reserve_ms = INBOX_RESERVE_MS if is_kept else RESERVE_MS
+        # How many shards to work on at a time. Of QoS 1 they are dealt out to all workers.
+        self.width = -(-self.message.shards // WORKERS) if is_kept else SHARDS_AT_ONCE
         self.looked_at_ms = self.clock()
 
     async def run(self) -> None:
@@ -145,7 +165,7 @@ class _Worker:
             if not self._may_go_on():
                 self._save(FanOutStep(released=held))
                 return
-            if self.remaining_ms() < RESERVE_MS:
+            if self.remaining_ms() < self.reserve_ms:
                 self._save(FanOutStep(released=held))
                 self._send(self.doublings)
                 return
@@ -157,15 +177,14 @@ class _Worker:
 
     def _claim(self) -> Sequence[Place]:
         claim = self.mailroom.fan_outs.claim(
-            self.message.message_id,
+            self.message,
             owner=self.owner,
             limit=self.width,
             lease_ms=LEASE_MS,
-            ends_at_ms=self.message.expires_at_ms + RECORD_LIFETIME_MS,
             now_ms=self.clock(),
         )
         if claim.is_over:
-            self.mailroom.messages.finish_part(self.message.message_id, 0, now_ms=self.clock())
+            self.mailroom.messages.finish(self.message.message_id, now_ms=self.clock())
         if claim.look_again_at_ms is not None:
             # Whoever holds the rest may have died: then this job does it.
             self._send(0, delay_ms=claim.look_again_at_ms - self.clock())
@@ -182,22 +201,25 @@ class _Worker:
 
     async def _advance(self, held: Sequence[Place]) -> Sequence[Place] | None:
         """Serve a page of these shards; return the places where to go on, None if not now."""
-        pages = self.mailroom.outlet.store.read_shards(
-            held, limit=max(1, PAGE // len(held)), now_ms=self.clock()
+        legs = serving.read(
+            self.message,
+            held,
+            limit=max(1, self.page // len(held)),
+            mailroom=self.mailroom,
+            now_ms=self.clock(),
         )
-        connections = [each for page in pages for each in page.connections]
-        if connections and not await self._wait_for_budget(len(connections)):
+        if not await self._pay(sum(len(each.connections) for each in legs)):
             self._save(FanOutStep(released=held))
             self._send(self.doublings, delay_ms=MAX_WAIT_MS)
             return None
-        posted = await self._post(connections) if connections else Posted()
+        posted = await self._serve(legs)
         places: list[Place] = []
         finished: list[int] = []
-        for place, page in zip(held, pages, strict=True):
-            if page.cursor is None:
+        for place, leg in zip(held, legs, strict=True):
+            if leg.cursor is None:
                 finished.append(place.shard)
             else:
-                places.append(Place(shard=place.shard, cursor=page.cursor))
+                places.append(Place(shard=place.shard, cursor=leg.cursor))
         if not finished and len(places) > 1:
             # Large shards: fewer at a time make longer pages, and leave the others to others.
             self.width = max(1, len(places) // 4)
@@ -207,41 +229,39 @@ class _Worker:
                 held=going_on, released=places[self.width :], finished=finished, posted=posted
             )
         )
-        return [each for each in going_on if each.shard in kept]
+        rest = [each for each in going_on if each.shard in kept]
+        if not await self._pay(self.owed):
+            self._save(FanOutStep(released=rest))
+            self._send(self.doublings, delay_ms=MAX_WAIT_MS)
+            return None
+        return rest
 
-    async def _wait_for_budget(self, posts: int) -> bool:
-        """Wait until so many posts may be made; False if that is too long for this invocation."""
+    async def _pay(self, posts: int) -> bool:
+        """Pay for posts, and wait until the budget allows them; False if that takes too long."""
         budget = self.mailroom.budget
-        if budget is None:
+        self.owed = 0
+        if budget is None or not posts:
             return True
         wait_ms = budget.store.take(posts, rate=budget.posts_per_second, now_ms=self.clock())
-        if wait_ms > min(MAX_WAIT_MS, self.remaining_ms() - RESERVE_MS):
+        if wait_ms > min(MAX_WAIT_MS, self.remaining_ms() - self.reserve_ms):
             return False
         if wait_ms:
             self.posted = 0  # the budget is used up: another worker would only wait as well
             await self.pause(wait_ms / 1000)
         return True
 
-    async def _post(self, connections: Sequence[Connection]) -> Posted:
-        report = await delivery.deliver(
-            self.message.publication,
-            connections,
-            outlet=self.mailroom.outlet,
-            clock=self.clock,
-            deadline_seconds=POST_SECONDS,
-        )
+    async def _serve(self, legs: Sequence[Leg]) -> Posted:
+        served = await serving.serve(self.message, legs, mailroom=self.mailroom, clock=self.clock)
+        report = served.report
         self.report(report)
+        posts = report.posts
+        if self.message.qos:
+            self.owed = posts  # who of them is connected, and what waits, shows only by now
         budget = self.mailroom.budget
-        least = max(LEAST_REFUSED, len(connections) // 20)
-        if budget is not None and report.throttled >= least:
+        if budget is not None and report.throttled >= max(LEAST_REFUSED, posts // 20):
             budget.store.slow_down(now_ms=self.clock())
-        self.posted += len(connections)
-        return Posted(
-            sent=len(report.sent),
-            waiting=len(report.waiting),
-            gone=len(report.gone),
-            dropped=len(report.dropped),
-        )
+        self.posted += posts
+        return served.posted
 
     def _save(self, step: FanOutStep) -> frozenset[int]:
         return self.mailroom.fan_outs.save(

@@ -160,7 +160,7 @@ async def _publish(
         missing, report = accepted.missing, accepted.report
     else:
         published = await publishing.publish(
-            publication, inbound.targets, outlet=mailroom.outlet, clock=clock
+            publication, inbound.targets, mailroom=mailroom, clock=clock
         )
         missing, report = published.missing, published.report
     return Answer(

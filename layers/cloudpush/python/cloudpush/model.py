@@ -15,6 +15,9 @@ import msgspec
 SHARDS: Final = 256
 """Into how many parts the set of all connections is divided, each a unit of fan-out."""
 
+TARGETS_PER_SHARD: Final = 100
+"""So many clients of a list are one shard of its fan-out."""
+
 CONNECTION_LIFETIME_MS: Final = (2 * 60 + 5) * 60 * 1000
 """API Gateway closes after two hours; five minutes of slack until a row counts as expired."""
 
@@ -155,19 +158,13 @@ class Eviction(msgspec.Struct, frozen=True, kw_only=True, tag="eviction"):
 
 
 class Expansion(msgspec.Struct, frozen=True, kw_only=True, tag="expansion"):
-    """Job: bring one part of a kept message's targets their copies.
+    """Job: bring a kept message to a few targets, in one go.
 
     It names the message and does not carry it: what the store says of the message by then, that
     it was cancelled or paused, decides.
     """
 
     message_id: str
-    part: int
-    cursor: str | None = None
-    """Where in the part to go on; None is its beginning."""
-    untracked: int = 0
-    """How many recipients without receipts the part has had up to there."""
-    hop: int = 1
 
 
 class Drain(msgspec.Struct, frozen=True, kw_only=True, tag="drain"):
@@ -195,12 +192,6 @@ INBOX_DEPTH: Final = 10_000
 INBOX_BYTES: Final = 32 * 1024 * 1024
 """What one inbox holds at most; a message beyond either is rejected."""
 
-TARGETS_PER_PART: Final = 100
-"""So many clients of a list are one part of an expansion."""
-
-SHARDS_PER_PART: Final = 16
-"""So many shards are one part of an expansion to all."""
-
 
 class Receipts(enum.Enum):
     """Of which recipients the fate is kept."""
@@ -213,7 +204,7 @@ class Receipts(enum.Enum):
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
-    """A publication that is kept until its fate is known: of QoS 1, or for later."""
+    """A publication that is kept until its fate is known: of QoS 1, for later, or to many."""
 
     publication: Publication
     clients: list[str] | None
@@ -231,18 +222,21 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
         return self.publication.message_id
 
     @property
-    def parts(self) -> int:
-        """Return into how many parts its expansion is divided, at least 1."""
-        if self.is_fanned_out:
-            return 1
+    def ends_at_ms(self) -> int:
+        """Return until when there is a record of it."""
+        return self.expires_at_ms + RECORD_LIFETIME_MS
+
+    @property
+    def shards(self) -> int:
+        """Return into how many shards its targets are divided, at least 1."""
         if self.clients is None:
-            return SHARDS // SHARDS_PER_PART
-        return max(1, -(-len(self.clients) // TARGETS_PER_PART))
+            return SHARDS
+        return max(1, -(-len(self.clients) // TARGETS_PER_SHARD))
 
     @property
     def is_fanned_out(self) -> bool:
-        """Tell whether it goes to connections, shard by shard, and not into inboxes."""
-        return self.clients is None and self.qos == 0
+        """Tell whether workers bring it to its targets, shard by shard."""
+        return self.qos == 0 or self.clients is None or len(self.clients) > TARGETS_PER_SHARD
 
     def is_tracked(self, client_id: str) -> bool:
         """Tell whether receipts of this recipient are kept; the same answer each time."""
@@ -252,7 +246,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
             case Receipts.ALL:
                 return True
             case Receipts.SAMPLE:
-                if self.clients is not None and len(self.clients) <= TARGETS_PER_PART:
+                if self.clients is not None and len(self.clients) <= TARGETS_PER_SHARD:
                     return True
                 return zlib.crc32(f"{self.message_id} {client_id}".encode()) % 100 == 0
 
@@ -342,21 +336,26 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
     shard: int
     cursor: str | None = None
-    """Behind the last connection that was served; None is the beginning."""
+    """Behind the last that was served; None is the beginning."""
 
 
 class Posted(msgspec.Struct, frozen=True, kw_only=True):
-    """What the posts of a fan-out came to, those that were repeated after a crash counted twice."""
+    """What a fan-out came to: in connections where it goes to all, in clients of a list.
+
+    What was repeated after a crash is counted twice.
+    """
 
     sent: int = 0
     waiting: int = 0
     """Those that a job tries again, one by one; what comes of it is not counted here."""
     gone: int = 0
     dropped: int = 0
+    untracked: int = 0
+    """Recipients of QoS 1 without receipts. All others of QoS 1 are counted by their receipts."""
 
     @property
     def total(self) -> int:
-        """Return how many connections the fan-out has come to."""
+        """Return how many connections, or clients of a list, a fan-out of QoS 0 has come to."""
         return self.sent + self.waiting + self.gone + self.dropped
 
 

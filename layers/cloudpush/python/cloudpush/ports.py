@@ -408,8 +408,8 @@ class MessageRecord(msgspec.Struct, frozen=True, kw_only=True):
     message: Message
     stage: MessageState
     """As it was set: never `DONE`, which follows from the rest."""
-    open_parts: frozenset[int]
-    """The parts that are not expanded yet."""
+    is_open: bool
+    """Whether a target may still be without its copy."""
     counts: Counts
     first_at_ms: dict[str, int]
     """When the first recipient came into a state: its name in lower case -> ms."""
@@ -419,7 +419,7 @@ class MessageRecord(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def state(self) -> MessageState:
         """How far it is. It follows from the counts: no reader sees final ones with another."""
-        is_over = not self.open_parts and self.counts.settled >= self.counts.tracked
+        is_over = not self.is_open and self.counts.settled >= self.counts.tracked
         if self.stage in {MessageState.SENDING, MessageState.PAUSED} and is_over:
             return MessageState.DONE
         return self.stage
@@ -466,8 +466,8 @@ class MessageStore(Protocol):
     A message and all of its receipts and counts lie together. A record is there until a day after
     the message expires; then `get` returns None and `record` does nothing.
 
-    A message is *due* from its `create` until its last part is finished: until then `read_due`
-    finds it, so that an expansion that died is begun again. Expansion is idempotent.
+    A message is *open*, and *due*, from its `create` until it is finished: until then `read_due`
+    finds it, so that work that died is begun again. It is idempotent.
 
     Every method raises `StoreUnavailable` and `ConfigurationWrong` as `ConnectionStore` does.
     """
@@ -499,8 +499,8 @@ class MessageStore(Protocol):
     def cancel(self, message_id: str, *, now_ms: int) -> MessageRecord | None:
         """Take a message from `scheduled` to `cancelled`, so that it is never sent.
 
-        One that is fanned out is cancelled from `sending` and `paused` too, while its part is
-        open: who has it has it. Else nothing changes. The stage of what is returned tells: it is
+        One that is fanned out is cancelled from `sending` and `paused` too, while it is open: who
+        has it has it. Else nothing changes. The stage of what is returned tells: it is
         `CANCELLED` also for a repeat. Either `begin` or `cancel` wins, never both.
         """
         ...
@@ -508,7 +508,7 @@ class MessageStore(Protocol):
     def set_paused(self, message_id: str, *, is_paused: bool, now_ms: int) -> MessageRecord | None:
         """Take a message from `sending` to `paused`, or back; else nothing changes.
 
-        Back to `sending` makes it due at once, if a part is open.
+        Back to `sending` makes it due at once, if it is open.
         """
         ...
 
@@ -538,11 +538,10 @@ class MessageStore(Protocol):
         """
         ...
 
-    def finish_part(self, message_id: str, part: int, *, untracked: int = 0, now_ms: int) -> bool:
-        """Record that every target of a part has its copy; False if that was recorded before.
+    def finish(self, message_id: str, *, now_ms: int) -> bool:
+        """Record that every target has its copy; False if that was recorded before.
 
-        With the last part the message is not due any more, in the same step. `untracked` are the
-        recipients of the part without receipts, which only a message to all adds to `accepted`.
+        It is not due any more, in the same step.
         """
         ...
 
@@ -605,22 +604,23 @@ class FanOutStore(Protocol):
     that place a second post, and nobody his first. A worker that outlived its lease is told by
     `save`, and stops there.
 
-    The record is made by the first `claim`, and is there until `ends_at_ms`.
+    The record is made by the first `claim`, and is there as long as the message's.
 
     Every method raises `StoreUnavailable` and `ConfigurationWrong` as `ConnectionStore` does.
     """
 
     def claim(
         self,
-        message_id: str,
+        message: Message,
         *,
         owner: str,
         limit: int,
         lease_ms: int,
-        ends_at_ms: int,
         now_ms: int,
     ) -> FanOutClaim:
         """Lease at most `limit` shards that are free, and at least one of them if any is.
+
+        A new record has the message's shards.
 
         Of several callers that find nothing, one is told `look_again_at_ms`, and the next one only
         when that time has come.

@@ -1,7 +1,7 @@
 """Take a publication on, whatever it asks for: at once or later, of QoS 0 or 1, to some or all.
 
 What is of QoS 1, for later or to all is kept (`accepting`); a push of QoS 0 to some that is for now
-is not (`publishing`). Senders by HTTP come in here.
+only where they are many (`publishing`). Senders by HTTP come in here.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ import msgspec
 from cloudpush import accepting, publishing
 from cloudpush.delivery import Report
 from cloudpush.errors import Conflict, InvalidMessage, NotFound
-from cloudpush.expanding import send_parts
+from cloudpush.expanding import hand_over
 from cloudpush.model import DEFAULT_TTL_MS, Counts, MessageState, Publication, Receipts
+from cloudpush.targets import check_targets
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,7 +75,7 @@ async def submit(
             QueueUnavailable: as `publishing.publish` and `accepting.accept` do.
     """
     publication, clients = submission.publication, submission.clients
-    targets = None if clients is None else publishing.check_targets(clients)
+    targets = None if clients is None else check_targets(clients)
     if targets is None or submission.qos or submission.due_at_ms is not None:
         message = accepting.new_message(
             publication,
@@ -89,9 +90,7 @@ async def submit(
         )
         missing, offline, report = accepted.missing, accepted.offline, accepted.report
     else:
-        published = await publishing.publish(
-            publication, targets, outlet=mailroom.outlet, clock=clock
-        )
+        published = await publishing.publish(publication, targets, mailroom=mailroom, clock=clock)
         missing, offline, report = published.missing, None, published.report
     return Submitted(
         message_id=publication.message_id,
@@ -112,8 +111,8 @@ def cancel(message_id: str, *, mailroom: Mailroom, now_ms: int) -> MessageRecord
     record = _found(mailroom.messages.cancel(message_id, now_ms=now_ms))
     if record.stage is not MessageState.CANCELLED:
         raise Conflict(
-            f"the message is {record.state.value}; only one that is scheduled, or on its way to all"
-            " with qos 0, is cancelled"
+            f"the message is {record.state.value}; only one that is scheduled, or on its way to"
+            " many, is cancelled"
         )
     return _with_progress(record, mailroom=mailroom, now_ms=now_ms)
 
@@ -131,7 +130,7 @@ def pause(message_id: str, *, is_paused: bool, mailroom: Mailroom, now_ms: int) 
     if record.state is not wanted:
         raise Conflict(f"the message is {record.state.value}; only a running one is paused")
     if not is_paused:
-        send_parts(record.message, sorted(record.open_parts), mailroom=mailroom, now_ms=now_ms)
+        hand_over(record.message, mailroom=mailroom, now_ms=now_ms)
     return record
 
 
@@ -139,7 +138,7 @@ def look_up(message_id: str, *, mailroom: Mailroom, now_ms: int) -> MessageRecor
     """Return what is known of a message.
 
     Raises:
-        NotFound: nothing is: it was of QoS 0, to some and for at once, or is over.
+        NotFound: nothing is: it was of QoS 0, to a few and for at once, or is over.
     """
     record = _found(mailroom.messages.get(message_id, now_ms=now_ms))
     return _with_progress(record, mailroom=mailroom, now_ms=now_ms)
@@ -152,9 +151,9 @@ def _found(record: MessageRecord | None) -> MessageRecord:
 
 
 def _with_progress(record: MessageRecord, *, mailroom: Mailroom, now_ms: int) -> MessageRecord:
-    """Return the record of a fan-out with what its posts came to by now.
+    """Return the record of a fan-out with what it came to by now.
 
-    Of a fan-out whose shards are finished no part is open, whether or not that is written yet.
+    One whose shards are finished is not open, whether or not that is written yet.
     """
     if not record.message.is_fanned_out:
         return record
@@ -162,12 +161,20 @@ def _with_progress(record: MessageRecord, *, mailroom: Mailroom, now_ms: int) ->
     if progress is None:
         return record
     posted = progress.posted
+    is_open = record.is_open and progress.open_shards > 0
+    if record.message.qos:
+        accepted = record.counts.accepted
+        if record.message.clients is None:
+            accepted += posted.untracked
+        counts = msgspec.structs.replace(record.counts, accepted=accepted)
+        return msgspec.structs.replace(record, is_open=is_open, counts=counts)
+    clients = record.message.clients
     times = {"sent": progress.first_at_ms} if posted.sent and progress.first_at_ms else {}
     return msgspec.structs.replace(
         record,
-        open_parts=record.open_parts if progress.open_shards else frozenset(),
+        is_open=is_open,
         counts=Counts(
-            accepted=posted.total,
+            accepted=posted.total if clients is None else len(clients),
             queued=posted.waiting,
             sent=posted.sent,
             missing=posted.gone,

@@ -127,11 +127,9 @@ def _hand_over(due: DueMessage, mailroom: Mailroom, now_ms: int) -> bool:
     if not mailroom.messages.postpone(due, look_at_ms=look_at_ms):
         return False
     record = mailroom.messages.get(due.message_id, now_ms=now_ms)
-    if record is None or record.stage is MessageState.PAUSED:
+    if record is None or not record.is_open or record.stage is MessageState.PAUSED:
         return False
-    expanding.send_parts(
-        record.message, sorted(record.open_parts), mailroom=mailroom, now_ms=now_ms
-    )
+    expanding.hand_over(record.message, mailroom=mailroom, now_ms=now_ms)
     return True
 
 

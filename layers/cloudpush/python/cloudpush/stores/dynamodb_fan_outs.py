@@ -19,7 +19,7 @@ import time
 import zlib
 from typing import TYPE_CHECKING, Any, Final
 
-from cloudpush.model import SHARDS, Place, Posted
+from cloudpush.model import Place, Posted
 from cloudpush.ports import FanOutClaim, FanOutProgress
 from cloudpush.stores import dynamodb_items as items
 from cloudpush.stores.dynamodb_errors import ConditionFailed
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
+    from cloudpush.model import Message
     from cloudpush.ports import FanOutStep
     from cloudpush.stores.dynamodb_items import Item
 
@@ -40,7 +41,7 @@ IS_UNWATCHED: Final = "attribute_not_exists(#watched_until_ms) OR #watched_until
 SHARDS_PER_WRITE: Final = 16
 """An expression may have 4 KB (Amazon DynamoDB Developer Guide, «Quotas»); these have two."""
 
-_COUNTS: Final = ("sent", "waiting", "gone", "dropped")
+_COUNTS: Final = ("sent", "waiting", "gone", "dropped", "untracked")
 
 
 class DynamoDbFanOutStore:
@@ -57,18 +58,20 @@ class DynamoDbFanOutStore:
 
     def claim(
         self,
-        message_id: str,
+        message: Message,
         *,
         owner: str,
         limit: int,
         lease_ms: int,
-        ends_at_ms: int,
         now_ms: int,
     ) -> FanOutClaim:
         """See `ports.FanOutStore.claim`."""
+        message_id = message.message_id
 
         def attempt() -> FanOutClaim:
-            item = self._read(message_id, now_ms) or self._begin(message_id, ends_at_ms, now_ms)
+            item = self._read(message_id, now_ms)
+            if item is None:
+                item = self._begin(message, now_ms)
             leases = item["leases"]["M"]
             left = sorted(int(each) for each in item.get("open", {"SS": []})["SS"])
             free = [each for each in left if _free_at_ms(leases, each) <= now_ms]
@@ -83,13 +86,13 @@ class DynamoDbFanOutStore:
 
         return self._table.until_won(owner, attempt)
 
-    def _begin(self, message_id: str, ends_at_ms: int, now_ms: int) -> Item:
+    def _begin(self, message: Message, now_ms: int) -> Item:
         item: Item = {
-            **_key(message_id),
-            "open": {"SS": [str(shard) for shard in range(SHARDS)]},
+            **_key(message.message_id),
+            "open": {"SS": [str(shard) for shard in range(message.shards)]},
             "leases": {"M": {}},
-            "ends_at_ms": items.number(ends_at_ms),
-            "ttl": items.ttl(ends_at_ms),
+            "ends_at_ms": items.number(message.ends_at_ms),
+            "ttl": items.ttl(message.ends_at_ms),
         }
         self._table.put(
             item, condition=f"{IS_ABSENT} OR {IS_OVER}", values={":now": items.number(now_ms)}

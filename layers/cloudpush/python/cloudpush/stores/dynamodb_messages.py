@@ -15,7 +15,7 @@ case:
     create         a transaction of 3
     get            Query of the message and up to 16 counts
     read_stage     GetItem
-    begin, cancel, set_paused, finish_part, postpone     GetItem, then a transaction of 1 to 3
+    begin, cancel, set_paused, finish, postpone     GetItem, then a transaction of 1 to 3
     record         BatchGetItem, then a transaction, for each 25 receipts
     read_receipts  GetItem, Query
     read_due       Query
@@ -34,7 +34,6 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from cloudpush.model import (
-    RECORD_LIFETIME_MS,
     Message,
     MessageState,
     Receipt,
@@ -69,11 +68,10 @@ _decoder = msgspec.json.Decoder(Message)
 
 class _Head(msgspec.Struct, frozen=True, kw_only=True):
     stage: MessageState
-    open_parts: list[int]
+    is_open: bool = True
     look_at_ms: int | None
     due_at_ms: int
     ends_at_ms: int
-    untracked: int = 0
     is_fanned_out: bool = False
 
 
@@ -93,10 +91,9 @@ class DynamoDbMessageStore:
 
     def create(self, message: Message, *, look_at_ms: int, now_ms: int) -> bool:
         """See `ports.MessageStore.create`."""
-        ends_at_ms = message.expires_at_ms + RECORD_LIFETIME_MS
+        ends_at_ms = message.ends_at_ms
         head = _Head(
             stage=rules.first_stage(message, now_ms),
-            open_parts=list(range(message.parts)),
             look_at_ms=look_at_ms,
             due_at_ms=message.due_at_ms,
             ends_at_ms=ends_at_ms,
@@ -137,7 +134,7 @@ class DynamoDbMessageStore:
         head = _head_in(by_sk["head"])
         if head.ends_at_ms <= now_ms:
             return None
-        added: Counter[str] = Counter(untracked=head.untracked)
+        added: Counter[str] = Counter()
         first_at_ms: dict[str, int] = {}
         last_at_ms: dict[str, int] = {}
         for sk, item in by_sk.items():
@@ -152,7 +149,7 @@ class DynamoDbMessageStore:
         return MessageRecord(
             message=message,
             stage=head.stage,
-            open_parts=frozenset(head.open_parts),
+            is_open=head.is_open,
             counts=rules.counts_of(message, added),
             first_at_ms=first_at_ms,
             last_at_ms=last_at_ms,
@@ -173,7 +170,7 @@ class DynamoDbMessageStore:
         """See `ports.MessageStore.cancel`."""
 
         def cancel(head: _Head) -> _Head:
-            is_running = head.is_fanned_out and bool(head.open_parts)
+            is_running = head.is_fanned_out and head.is_open
             if head.stage is not MessageState.SCHEDULED and not is_running:
                 return head
             return msgspec.structs.replace(head, stage=MessageState.CANCELLED, look_at_ms=None)
@@ -193,7 +190,7 @@ class DynamoDbMessageStore:
             if is_paused and head.stage is MessageState.SENDING:
                 return msgspec.structs.replace(head, stage=MessageState.PAUSED)
             if not is_paused and head.stage is MessageState.PAUSED:
-                look_at_ms = now_ms if head.open_parts else head.look_at_ms
+                look_at_ms = now_ms if head.is_open else head.look_at_ms
                 return msgspec.structs.replace(
                     head, stage=MessageState.SENDING, look_at_ms=look_at_ms
                 )
@@ -202,19 +199,11 @@ class DynamoDbMessageStore:
         self._change(message_id, set_paused, now_ms)
         return self.get(message_id, now_ms=now_ms)
 
-    def finish_part(self, message_id: str, part: int, *, untracked: int = 0, now_ms: int) -> bool:
-        """See `ports.MessageStore.finish_part`."""
+    def finish(self, message_id: str, *, now_ms: int) -> bool:
+        """See `ports.MessageStore.finish`."""
 
         def finish(head: _Head) -> _Head:
-            left = [each for each in head.open_parts if each != part]
-            if left == head.open_parts:
-                return head
-            return msgspec.structs.replace(
-                head,
-                open_parts=left,
-                look_at_ms=head.look_at_ms if left else None,
-                untracked=head.untracked + untracked,
-            )
+            return msgspec.structs.replace(head, is_open=False, look_at_ms=None)
 
         return self._change(message_id, finish, now_ms)
 

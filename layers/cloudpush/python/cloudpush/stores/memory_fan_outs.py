@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from cloudpush.model import SHARDS, Place, Posted
+from cloudpush.model import Place, Posted
 from cloudpush.ports import FanOutClaim, FanOutProgress
 
 if TYPE_CHECKING:
+    from cloudpush.model import Message
     from cloudpush.ports import FanOutStep
 
 
@@ -25,9 +26,7 @@ class _Shard:
 @dataclass
 class _FanOut:
     ends_at_ms: int
-    open: dict[int, _Shard] = field(
-        default_factory=lambda: {shard: _Shard() for shard in range(SHARDS)}
-    )
+    open: dict[int, _Shard]
     posted: Posted = Posted()  # noqa: RUF009 — frozen
     first_at_ms: int | None = None
     last_at_ms: int | None = None
@@ -43,19 +42,20 @@ class MemoryFanOutStore:
 
     def claim(
         self,
-        message_id: str,
+        message: Message,
         *,
         owner: str,
         limit: int,
         lease_ms: int,
-        ends_at_ms: int,
         now_ms: int,
     ) -> FanOutClaim:
         """See `ports.FanOutStore.claim`."""
         with self._lock:
-            found = self._find(message_id, now_ms)
+            found = self._find(message.message_id, now_ms)
             if found is None:
-                found = self._fan_outs[message_id] = _FanOut(ends_at_ms)
+                found = self._fan_outs[message.message_id] = _FanOut(
+                    message.ends_at_ms, {shard: _Shard() for shard in range(message.shards)}
+                )
             free = [shard for shard, each in found.open.items() if each.free_at_ms <= now_ms]
             for shard in free[:limit]:
                 found.open[shard].owner = owner

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from cloudpush.model import (
-    RECORD_LIFETIME_MS,
     Message,
     MessageState,
     Receipt,
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
 class _Record:
     message: Message
     stage: MessageState
-    open_parts: set[int]
+    is_open: bool = field(default=True, init=False)
     look_at_ms: int | None
     added: Counter[str] = field(default_factory=Counter[str])
     first_at_ms: dict[str, int] = field(default_factory=dict[str, int])
@@ -59,7 +58,6 @@ class MemoryMessageStore:
             self._records[message.message_id] = _Record(
                 message,
                 rules.first_stage(message, now_ms),
-                set(range(message.parts)),
                 look_at_ms,
             )
             return True
@@ -87,7 +85,7 @@ class MemoryMessageStore:
             record = self._find(message_id, now_ms)
             if record is not None and (
                 record.stage is MessageState.SCHEDULED
-                or (record.message.is_fanned_out and record.open_parts)
+                or (record.message.is_fanned_out and record.is_open)
             ):
                 record.stage = MessageState.CANCELLED
                 record.look_at_ms = None
@@ -108,7 +106,7 @@ class MemoryMessageStore:
             record = self._find(message_id, now_ms)
             if record is not None and record.stage is old:
                 record.stage = new
-                if not is_paused and record.open_parts:
+                if not is_paused and record.is_open:
                     record.look_at_ms = now_ms
             return self._read(message_id, now_ms)
 
@@ -156,16 +154,13 @@ class MemoryMessageStore:
                 cursor=page[-1].client_id if len(rest) > limit else None,
             )
 
-    def finish_part(self, message_id: str, part: int, *, untracked: int = 0, now_ms: int) -> bool:
-        """See `ports.MessageStore.finish_part`."""
+    def finish(self, message_id: str, *, now_ms: int) -> bool:
+        """See `ports.MessageStore.finish`."""
         with self._lock:
             record = self._find(message_id, now_ms)
-            if record is None or part not in record.open_parts:
+            if record is None or not record.is_open:
                 return False
-            record.open_parts.remove(part)
-            record.added["untracked"] += untracked
-            if not record.open_parts:
-                record.look_at_ms = None
+            record.is_open, record.look_at_ms = False, None
             return True
 
     def read_due(
@@ -198,7 +193,7 @@ class MemoryMessageStore:
 
     def _find(self, message_id: str, now_ms: int) -> _Record | None:
         record = self._records.get(message_id)
-        if record is None or record.message.expires_at_ms + RECORD_LIFETIME_MS <= now_ms:
+        if record is None or record.message.ends_at_ms <= now_ms:
             return None
         return record
 
@@ -209,7 +204,7 @@ class MemoryMessageStore:
         return MessageRecord(
             message=record.message,
             stage=record.stage,
-            open_parts=frozenset(record.open_parts),
+            is_open=record.is_open,
             counts=rules.counts_of(record.message, record.added),
             first_at_ms=dict(record.first_at_ms),
             last_at_ms=dict(record.last_at_ms),

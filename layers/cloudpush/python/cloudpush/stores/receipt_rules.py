@@ -52,11 +52,11 @@ def first_stage(message: Message, now_ms: int) -> MessageState:
 
 
 def counts_of(message: Message, added: Mapping[str, int]) -> Counts:
-    """Return a message's counts from what its receipts and parts have added.
+    """Return a message's counts from what its receipts have added.
 
-    `seen` are the recipients that have a receipt, `untracked` those of finished parts that don't.
+    `seen` are the recipients that have a receipt.
     """
-    accepted, tracked = added.get("seen", 0) + added.get("untracked", 0), added.get("seen", 0)
+    accepted = tracked = added.get("seen", 0)
     if message.clients is not None:
         accepted = len(message.clients)
         tracked = sum(map(message.is_tracked, message.clients))

@@ -12,16 +12,18 @@ from __future__ import annotations
 import pathlib
 from typing import TYPE_CHECKING, Final, cast
 
-from cloudpush.model import SHARDS, Place, Posted, shard_of
+from cloudpush.model import Place, Posted, shard_of
 from cloudpush.ports import FanOutClaim, FanOutProgress
 from cloudpush.stores.redis_client import translated_errors
 
 if TYPE_CHECKING:
+    from cloudpush.model import Message
     from cloudpush.ports import FanOutStep
     from cloudpush.stores.redis_client import Client
 
 _LUA: Final = pathlib.Path(__file__).parent / "lua" / "fan_out"
 _SHEBANG: Final = "#!lua\n"  # as in `redis`
+_COUNTS: Final = ("sent", "waiting", "gone", "dropped", "untracked")  # as in save.lua
 
 
 class RedisFanOutStore:
@@ -37,19 +39,18 @@ class RedisFanOutStore:
 
     def claim(
         self,
-        message_id: str,
+        message: Message,
         *,
         owner: str,
         limit: int,
         lease_ms: int,
-        ends_at_ms: int,
         now_ms: int,
     ) -> FanOutClaim:
         """See `ports.FanOutStore.claim`."""
         with translated_errors():
             answer = self._claim(
-                self._keys(message_id),
-                [now_ms, owner, limit, now_ms + lease_ms, ends_at_ms, SHARDS],
+                self._keys(message.message_id),
+                [now_ms, owner, limit, now_ms + lease_ms, message.ends_at_ms, message.shards],
             )
         left, look_again_at_ms, *granted = cast("list[str | int]", answer)
         places = (
@@ -73,7 +74,7 @@ class RedisFanOutStore:
     ) -> frozenset[int]:
         """See `ports.FanOutStore.save`."""
         posted = step.posted
-        counts = [posted.sent, posted.waiting, posted.gone, posted.dropped]
+        counts = [getattr(posted, name) for name in _COUNTS]
         shards: list[str | int] = []
         for what, group in (("held", step.held), ("released", step.released)):
             for each in group:
@@ -95,11 +96,10 @@ class RedisFanOutStore:
             found, left = cast("tuple[dict[str, str], int]", pipeline.execute())
         if not found or int(found["ends_at_ms"]) <= now_ms:
             return None
-        names = ("sent", "waiting", "gone", "dropped")
         first_at_ms, last_at_ms = (found.get(each) for each in ("first_at_ms", "last_at_ms"))
         return FanOutProgress(
             open_shards=left,
-            posted=Posted(**{name: int(found.get(name, "0")) for name in names}),
+            posted=Posted(**{name: int(found.get(name, "0")) for name in _COUNTS}),
             first_at_ms=int(first_at_ms) if first_at_ms else None,
             last_at_ms=int(last_at_ms) if last_at_ms else None,
         )

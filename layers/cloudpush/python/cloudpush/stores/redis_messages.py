@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Final, cast
 import msgspec
 
 from cloudpush.model import (
-    RECORD_LIFETIME_MS,
     Message,
     MessageState,
     Receipt,
@@ -47,9 +46,9 @@ class RedisMessageStore:
         self._client = client
         self._prefix = prefix
         prelude = _SHEBANG + (_LUA / "prelude.lua").read_text()
-        self._create, self._move, self._record, self._finish_part, self._postpone = (
+        self._create, self._move, self._record, self._finish, self._postpone = (
             client.register_script(prelude + (_LUA / f"{name}.lua").read_text())
-            for name in ("create", "move", "record", "finish_part", "postpone")
+            for name in ("create", "move", "record", "finish", "postpone")
         )
 
     def create(self, message: Message, *, look_at_ms: int, now_ms: int) -> bool:
@@ -62,9 +61,8 @@ class RedisMessageStore:
                         message.message_id,
                         now_ms,
                         msgspec.json.encode(message),
-                        message.expires_at_ms + RECORD_LIFETIME_MS,
+                        message.ends_at_ms,
                         rules.first_stage(message, now_ms).value,
-                        ",".join(map(str, range(message.parts))),
                         look_at_ms,
                     ],
                 )
@@ -194,12 +192,10 @@ class RedisMessageStore:
             cursor=page[-1] if len(names) > limit else None,
         )
 
-    def finish_part(self, message_id: str, part: int, *, untracked: int = 0, now_ms: int) -> bool:
-        """See `ports.MessageStore.finish_part`."""
+    def finish(self, message_id: str, *, now_ms: int) -> bool:
+        """See `ports.MessageStore.finish`."""
         with translated_errors():
-            return bool(
-                self._finish_part(self._keys(message_id), [message_id, now_ms, part, untracked])
-            )
+            return bool(self._finish(self._keys(message_id), [message_id, now_ms]))
 
     def read_due(
         self, shard: int, *, due_before_ms: int, cursor: str | None = None, limit: int = 100
@@ -260,7 +256,7 @@ def _record_in(found: Mapping[str, str], now_ms: int) -> MessageRecord | None:
     return MessageRecord(
         message=message,
         stage=MessageState(found["stage"]),
-        open_parts=frozenset(int(part) for part in found["open_parts"].split(",") if part),
+        is_open=found["is_open"] == "1",
         counts=rules.counts_of(message, numbers("added:")),
         first_at_ms=numbers("first:"),
         last_at_ms=numbers("last:"),

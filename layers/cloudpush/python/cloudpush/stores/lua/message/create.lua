@@ -4,8 +4,7 @@
 --   ARGV[3]  the message, JSON
 --   ARGV[4]  until when its record is there, ms
 --   ARGV[5]  its stage
---   ARGV[6]  its parts, "0,1,2"
---   ARGV[7]  when to look at it, ms
+--   ARGV[6]  when to look at it, ms
 --   returns 1, or 0 if there is a record
 
 if is_there() then
@@ -13,9 +12,9 @@ if is_there() then
 end
 redis.call('DEL', record, receipts, recipients) -- of a record that is over, by our clock
 redis.call('HSET', record, 'message', ARGV[3], 'ends_at_ms', ARGV[4], 'stage', ARGV[5],
-  'open_parts', ARGV[6])
+  'is_open', 1)
 redis.call('PEXPIREAT', record, ARGV[4])
-redis.call('ZADD', due, ARGV[7], message_id)
+redis.call('ZADD', due, ARGV[6], message_id)
 redis.call('PEXPIREAT', due, ARGV[4], 'NX')
 redis.call('PEXPIREAT', due, ARGV[4], 'GT')
 return 1

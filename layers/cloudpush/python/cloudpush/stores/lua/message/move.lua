@@ -4,21 +4,21 @@
 --   ARGV[3]  from this stage
 --   ARGV[4]  to this one
 --   ARGV[5]  not before this time, ms
---   ARGV[6]  "keep" leaves it as due as it is, "drop" makes it not due, "now" due at once if a
---            part of it is open, "stop" makes it not due and is nothing if no part is open
+--   ARGV[6]  "keep" leaves it as due as it is, "drop" makes it not due, "now" due at once if it is
+--            open, "stop" makes it not due and is nothing if it is not open
 --   returns the record as names and values in turn, none if it is not there
 
 if not is_there() then
   return {}
 end
-local has_open_parts = redis.call('HGET', record, 'open_parts') ~= ''
-local is_late = ARGV[6] == 'stop' and not has_open_parts
+local is_open = redis.call('HGET', record, 'is_open') == '1'
+local is_late = ARGV[6] == 'stop' and not is_open
 local is_due = now_ms >= tonumber(ARGV[5])
 if redis.call('HGET', record, 'stage') == ARGV[3] and is_due and not is_late then
   redis.call('HSET', record, 'stage', ARGV[4])
   if ARGV[6] == 'drop' or ARGV[6] == 'stop' then
     redis.call('ZREM', due, message_id)
-  elseif ARGV[6] == 'now' and has_open_parts then
+  elseif ARGV[6] == 'now' and is_open then
     redis.call('ZADD', due, ARGV[2], message_id)
   end
 end

@@ -1,7 +1,7 @@
 -- Put before every script that works on one message. All keys carry the hash tag of the message's
 -- shard:
 --
---   KEYS[1]  hash, the record: "message" its JSON, "ends_at_ms", "stage", "open_parts" "0,1,2",
+--   KEYS[1]  hash, the record: "message" its JSON, "ends_at_ms", "stage", "is_open" 1 or 0,
 --            and what was added to its counts and times: "added:NAME", "first:NAME", "last:NAME"
 --   KEYS[2]  hash, the receipts: client id -> "STATE AT_MS SENT_AT_MS", the last 0 if not known
 --   KEYS[3]  zset, the clients in the order of their names
