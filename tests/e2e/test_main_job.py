@@ -10,7 +10,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from tests.e2e.gateway_process import ANSWER_SECONDS, Client, free_port, main_job, running_gateway
+from tests.e2e.gateway_process import Client
 
 if TYPE_CHECKING:
     from tests.e2e.gateway_process import GatewayProcess
@@ -123,17 +123,6 @@ async def test_a_heartbeat_is_acknowledged(gateway: GatewayProcess) -> None:
     assert answer["msgType"] == 4
 
 
-async def test_a_client_that_left_is_missing(gateway: GatewayProcess) -> None:
-    alice = name("alice")
-    async with gateway.client(alice):
-        pass
-
-    # $disconnect comes after the close, so the first push may still find the connection.
-    async with asyncio.timeout(ANSWER_SECONDS):
-        while (answer := await gateway.push(to=alice, msg={}))["data"] != [alice]:
-            assert answer["data"] == []
-
-
 async def test_a_reconnect_under_the_same_id_never_loses_the_newer_connection(
     gateway: GatewayProcess,
 ) -> None:
@@ -177,44 +166,3 @@ async def test_the_test_page_and_the_api_page_are_served(gateway: GatewayProcess
 
     assert [page.headers["content-type"].split(";")[0], docs.status_code] == ["text/html", 200]
     assert "channelId" in page.text
-
-
-@pytest.mark.parametrize("store", ["redis", "dynamodb"])
-async def test_a_silent_client_is_told_close_and_disconnected(store: str) -> None:
-    port = free_port()
-    arguments = main_job(store, port, StaleAfterSeconds="1")
-    async with (
-        running_gateway(arguments, port=port) as gateway,
-        gateway.client("silent") as silent,
-        gateway.client("pushed-to") as pushed_to,
-    ):
-        closes = asyncio.gather(silent.receive_until(15), pushed_to.receive_until(15))
-        while not closes.done():
-            await gateway.push(to="pushed-to", msg={})  # keeps nobody alive
-            swept = await gateway.invoke("SweepFunction", {})
-            assert swept.status_code == 200
-        [close, _] = await closes
-        await silent.websocket.wait_closed()
-        await pushed_to.websocket.wait_closed()
-        answer = await gateway.push(to=["silent", "pushed-to"], msg={})
-
-    assert (close["msgType"], close["closeCode"] // 100) == (15, 42)
-    assert silent.websocket.close_code == 1000
-    assert answer["data"] == ["silent", "pushed-to"]
-
-
-async def test_a_newer_connection_replaces_the_older_one_under_the_single_policy() -> None:
-    port = free_port()
-    arguments = main_job("redis", port, ConnectionPolicy="single")
-    async with (
-        running_gateway(arguments, port=port) as gateway,
-        gateway.client("alice") as older,
-        gateway.client("alice") as newer,
-    ):
-        close = await older.receive()
-        await older.websocket.wait_closed()
-        answer = await gateway.push(to="alice", msg={"for": "the newer"})
-        envelope = await newer.receive()
-
-    assert (close["msgType"], close["closeCode"]) == (15, 4101)
-    assert (answer["data"], envelope["msg"]) == ([], {"for": "the newer"})
