@@ -98,6 +98,12 @@ autobahn: $(ALL) ## Run the Autobahn|Testsuite against the gateway; PYTHON27 is 
 matrix: $(ALL) ## Write docs/reference/support-matrix.md from the clauses and the tests
 	$(BIN)/python -m tests.conformance.matrix
 
+.PHONY: pages
+pages: $(ALL) ## Build the pages of pages/ into the bundles that are served (needs Node.js 20.19)
+	npm ci --prefix pages --no-audit --no-fund --loglevel=error
+	npm run build --prefix pages --silent
+	$(BIN)/python -m tests.architecture.bundles
+
 .PHONY: chaos
 chaos: $(ALL) ## Hold the service to its promise under faults: the long profile of the checker
 	$(BIN)/python -m tests.chaos $(ARGS)

@@ -100,6 +100,7 @@ def _urls(application: Application, authority: str) -> list[tuple[str, ...]]:
         rows.append(("HTTP", f"curl http://{authority}/{prefix}"))
     invoke = f"http://{authority}/2015-03-31/functions/NAME/invocations"
     rows.append(("Invoke", f"curl {invoke} -d '{{}}'"))
+    rows.append(("Inspector", f"http://{authority}/_gateway/"))
     rows.append(("Health", f"http://{authority}/_gateway/health"))
     return rows
 

@@ -19,6 +19,7 @@ from local_gateway.browsers import BLOCKED_BY_BROWSERS, is_cross_site, is_for_th
 from local_gateway.faults import Faults
 from local_gateway.handlers import check_handlers
 from local_gateway.http_api import HttpApiFront
+from local_gateway.inspector import page
 from local_gateway.inspector.feed import Feed
 from local_gateway.inspector.journal import Journal
 from local_gateway.lambdas.functions import Functions
@@ -260,6 +261,7 @@ class Emulator:
 
         feed = Feed(journal)
         own = OwnPages(
+            *page.resources(),
             *feed.resources(),
             own_resources.health(self._parts),
             own_resources.the_clock(timekeeper),

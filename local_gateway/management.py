@@ -20,7 +20,7 @@ from local_gateway.authorization.access import Access
 from local_gateway.authorization.errors import AuthorizationError
 from local_gateway.authorization.signature import SentRequest
 from local_gateway.ids import CONNECTION_ID, GatewayIds
-from local_gateway.inspector.journal import Journal
+from local_gateway.inspector.journal import Journal, trace_of
 from local_gateway.times import iso
 from local_gateway.why import Why
 
@@ -112,16 +112,17 @@ class ManagementApi:
             result = self.delete_connection(api, stage, connection_id)
         else:
             result = answer.FORBIDDEN
-        self._note(scope["method"], connection_id, result.status, body or b"")
+        self._note(scope, connection_id, result.status, body or b"")
         await answer.respond(send, result, gateway_id)
 
-    def _note(self, method: str, connection_id: str, status: int, body: bytes) -> None:
-        if method == "POST":
-            self._journal.posted(connection_id, status, body)
-        elif method == "DELETE":
-            self._journal.deleted(connection_id, status)
-        elif method == "GET":
-            self._journal.looked(connection_id, status)
+    def _note(self, scope: Scope, connection_id: str, status: int, body: bytes) -> None:
+        trace = trace_of(scope["headers"])
+        if scope["method"] == "POST":
+            self._journal.posted(connection_id, status, body, trace)
+        elif scope["method"] == "DELETE":
+            self._journal.deleted(connection_id, status, trace)
+        elif scope["method"] == "GET":
+            self._journal.looked(connection_id, status, trace)
 
     def answer_directly(
         self,
@@ -152,7 +153,7 @@ class ManagementApi:
                     signed = SentRequest(method, target.decode("latin-1"), "", headers, body)
                     refusal = self._refuse(*place, connection_id, signed)
                 result = refusal or self.post_to_connection(*place, connection_id, body)
-                self._journal.posted(connection_id, result.status, body or b"")
+                self._journal.posted(connection_id, result.status, body or b"", trace_of(headers))
                 return answer.write_response(result, gateway_id)
 
             return reply

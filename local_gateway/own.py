@@ -54,6 +54,14 @@ class Text(NamedTuple):
     content_type: str
 
 
+class File(NamedTuple):
+    """An answer that is a part of a page."""
+
+    data: bytes
+    content_type: str
+    headers: Sequence[tuple[bytes, bytes]]
+
+
 class Stream(NamedTuple):
     """An answer that goes on until it has ended, or nobody listens any more."""
 
@@ -89,15 +97,18 @@ class OwnPages:
         if isinstance(content, Stream):
             await _send_stream(content, receive, send)
             return
-        content_type = "application/json"
+        content_type, more = "application/json", ()
         if isinstance(content, Text):
             body, content_type = content.text.encode(), content.content_type
+        elif isinstance(content, File):
+            body, content_type, more = content
         else:
             body = orjson.dumps(content)
         headers = [
             (b"content-type", content_type.encode()),
             (b"content-length", str(len(body)).encode()),
             (b"cache-control", b"no-store"),
+            *more,
         ]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})

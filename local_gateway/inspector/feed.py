@@ -79,7 +79,7 @@ class Feed:
 
     async def _watch(self) -> AsyncGenerator[bytes]:
         journal = self._journal
-        seen, quiet = max(journal.last_id - ROWS_PER_TICK, 0), 0
+        seen, quiet = journal.last_id - min(len(journal), ROWS_PER_TICK), 0
         opened: set[int] = set()
         while not self._stopped.is_set():
             entries = journal.after(seen, ROWS_PER_TICK)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from local_gateway import clock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from local_gateway.event import Handshake, Request
     from local_gateway.lambdas.invocation import Invocation
@@ -46,11 +46,11 @@ class Kind(Enum):
     ERROR = "error"
     """Connection id, request id, data: an error frame."""
     POST = "post"
-    """Connection id, status, data."""
+    """Connection id, status, data, trace of the request."""
     LOOK = "look"
-    """Connection id, status: a GET of `@connections`."""
+    """Connection id, status, trace of the request: a GET of `@connections`."""
     DELETE = "delete"
-    """Connection id, status."""
+    """Connection id, status, trace of the request."""
     CLOSE = "close"
     """Connection id, `Closing`."""
     LOG = "log"
@@ -62,6 +62,18 @@ class Kind(Enum):
 Entry: TypeAlias = "tuple[int, int, Kind, int, *tuple[object, ...]]"
 """Id (1 is the first, without gaps), milliseconds since the epoch, kind, bytes, facts. A plain
 tuple takes a third of the time of a named one, and there are three to a message."""
+
+
+def trace_of(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Return a request's `X-Amzn-Trace-Id`, empty if it has none; names are in lower case.
+
+    AWS's SDKs send the one of the event that the function is handling (botocore,
+    `add_recursion_detection_header`; JavaScript, `recursionDetectionMiddleware`).
+    """
+    for name, value in headers:
+        if name == b"x-amzn-trace-id":
+            return value
+    return b""
 
 
 class Journal:
@@ -138,17 +150,17 @@ class Journal:
         """Note an error frame."""
         self._add(Kind.ERROR, len(data), connection_id, request_id, data)
 
-    def posted(self, connection_id: str, status: int, data: bytes) -> None:
-        """Note a post to a connection and its answer."""
-        self._add(Kind.POST, len(data), connection_id, status, data)
+    def posted(self, connection_id: str, status: int, data: bytes, trace: bytes = b"") -> None:
+        """Note a post to a connection and its answer; `trace` tells who posted (`trace_of`)."""
+        self._add(Kind.POST, len(data), connection_id, status, data, trace)
 
-    def looked(self, connection_id: str, status: int) -> None:
+    def looked(self, connection_id: str, status: int, trace: bytes = b"") -> None:
         """Note a GET of a connection."""
-        self._add(Kind.LOOK, 0, connection_id, status)
+        self._add(Kind.LOOK, 0, connection_id, status, trace)
 
-    def deleted(self, connection_id: str, status: int) -> None:
+    def deleted(self, connection_id: str, status: int, trace: bytes = b"") -> None:
         """Note a DELETE of a connection."""
-        self._add(Kind.DELETE, 0, connection_id, status)
+        self._add(Kind.DELETE, 0, connection_id, status, trace)
 
     def ended(self, connection_id: str, closing: Closing) -> None:
         """Note the end of a connection."""

@@ -5,19 +5,21 @@ its kind it has more:
 
     handshake   connectionId api stage status subprotocol sourceIp path query headers durationMs
     message     connectionId requestId route text
-    invocation  function lambdaRequestId event isDone connectionId? requestId? route? eventType?
+    invocation  function lambdaRequestId trace event isDone connectionId? requestId? route?
+                eventType?
                 when done: answer error isCold durationMs log
     reply       connectionId requestId text
     error       connectionId requestId text
-    post        connectionId status text
-    look        connectionId status
-    delete      connectionId status
+    post        connectionId status text trace?
+    look        connectionId status trace?
+    delete      connectionId status trace?
     close       connectionId code reason
     log         function lambdaRequestId (its first eight characters, or `init`) text
     why         reason clause place text times
 
 What belongs together has the same `requestId` (a message, its invocation, its answer), the same
-`connectionId`, or the same `lambdaRequestId` (an invocation and its lines).
+`connectionId`, the same `lambdaRequestId` (an invocation and its lines), or the same `trace` (an
+invocation and the posts that its function made by an AWS SDK).
 """
 
 from __future__ import annotations
@@ -122,6 +124,7 @@ def _invocation(function: str, invocation: Invocation) -> Row:
     row: Row = {
         "function": function,
         "lambdaRequestId": invocation.request_id,
+        "trace": _root(invocation.trace_id),
         "event": _text(invocation.payload),
         **_origin(invocation.payload),
         "isDone": invocation.outcome is not None,
@@ -153,18 +156,15 @@ def _answer(connection_id: str, request_id: str, data: bytes) -> Row:
     }
 
 
-def _post(connection_id: str, status: int, data: bytes) -> Row:
+def _post(connection_id: str, status: int, data: bytes, trace: bytes) -> Row:
     text = _text(data)
-    return {
-        "connectionId": connection_id,
-        "status": status,
-        "text": text,
-        "summary": f"{status} {text}",
-    }
+    row = _managed(connection_id, status, trace)
+    return {**row, "text": text, "summary": f"{status} {text}"}
 
 
-def _managed(connection_id: str, status: int) -> Row:
-    return {"connectionId": connection_id, "status": status, "summary": str(status)}
+def _managed(connection_id: str, status: int, trace: bytes) -> Row:
+    row = {"connectionId": connection_id, "status": status, "summary": str(status)}
+    return {**row, "trace": _root(_text(trace))} if trace else row
 
 
 def _close(connection_id: str, closing: Closing) -> Row:
@@ -200,6 +200,15 @@ def _why(said: Said) -> Row:
 
 def _text(data: bytes) -> str:
     return data.decode("utf-8", "replace")
+
+
+def _root(trace: str) -> str:
+    """Return the `Root` of a trace header, `Root=1-…;Parent=…`; the whole of one without."""
+    for part in trace.split(";"):
+        name, _, value = part.strip().partition("=")
+        if name == "Root":
+            return value
+    return trace
 
 
 def _origin(payload: bytes) -> Row:

@@ -105,6 +105,7 @@ def test_routes_urls_and_stand_ins_are_aligned() -> None:
         "Post       curl http://[::1]:3000/dev/@connections/CONNECTION_ID -d TEXT\n"
         "HTTP       curl http://[::1]:3000/\n"
         "Invoke     curl http://[::1]:3000/2015-03-31/functions/NAME/invocations -d '{}'\n"
+        "Inspector  http://[::1]:3000/_gateway/\n"
         "Health     http://[::1]:3000/_gateway/health\n"
         "\n"
         "Drawn  is  Drawn value\n"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from local_gateway.event import Handshake, Request
-from local_gateway.inspector.journal import Journal
+from local_gateway.inspector.journal import Journal, trace_of
 from local_gateway.inspector.rows import CUT, is_open, write_row
 from local_gateway.lambdas.invocation import KEPT_BYTES, Invocation
 from local_gateway.lambdas.result import InvocationRefused, InvokeResult
@@ -103,6 +103,27 @@ def test_authorizers_event_is_told_from_connects() -> None:
     event = invocation(b'{"type":"REQUEST","requestContext":{"eventType":"CONNECT"}}')
 
     assert row_of(lambda journal: journal.invoked(0, "F", event))["eventType"] == "AUTHORIZE"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [b"Root=1-5;Parent=6;Sampled=0;Lineage=7", b"Sampled=0; Root=1-5", b"Root=1-5"],
+)
+def test_post_is_traced_to_the_event_that_its_function_handled(header: bytes) -> None:
+    event = Invocation("l", "Root=1-5;Sampled=0", EVENT, b"", lambda _result: None)
+
+    cause = row_of(lambda journal: journal.invoked(0, "F", event))
+    post = row_of(
+        lambda journal: journal.posted("c=", 200, b"", trace_of([(b"x-amzn-trace-id", header)]))
+    )
+
+    assert cause["trace"] == post["trace"] == "1-5"
+
+
+def test_post_without_a_trace_has_none() -> None:
+    headers = [(b"host", b"127.0.0.1")]
+
+    assert "trace" not in row_of(lambda journal: journal.posted("c=", 200, b"", trace_of(headers)))
 
 
 @pytest.mark.parametrize("payload", [b"1", b"[]", b"{", b'{"requestContext":3}', b"\xff"])

@@ -1,0 +1,27 @@
+"""Functions of a small chat, one of which fails."""
+
+import json
+
+import boto3
+
+
+def greet(event, context):
+    return {"statusCode": 200}
+
+
+def answer(event, context):
+    message = json.loads(event["body"])
+    print("asked about", message.get("topic"))
+    if message["action"] == "fail":
+        raise KeyError("topic")
+    return {"statusCode": 200, "body": json.dumps({"about": message["topic"], "found": 3})}
+
+
+def tell(event, context):
+    here = event["requestContext"]
+    client = boto3.client(
+        "apigatewaymanagementapi",
+        endpoint_url=f"https://{here['domainName']}/{here['stage']}",
+    )
+    client.post_to_connection(ConnectionId=here["connectionId"], Data=b'{"told": true}')
+    return {"statusCode": 200}

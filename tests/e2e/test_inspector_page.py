@@ -1,0 +1,194 @@
+"""The inspector's page in a real browser: what its users come for."""
+
+from __future__ import annotations
+
+import json
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import expect
+from websockets.asyncio.client import connect
+
+from tests.e2e.browsing import running_chromium, sticking_out, violations, visiting
+from tests.e2e.gateway_process import ROOT, running_gateway
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from playwright.async_api import Browser, Locator, Page
+    from websockets.asyncio.client import ClientConnection
+
+    from tests.e2e.browsing import Colours
+    from tests.e2e.gateway_process import GatewayProcess
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+TEMPLATE = ROOT / "tests/e2e/inspected/template.yaml"
+ASK = json.dumps({"action": "ask", "topic": "tides"})
+TELL = json.dumps({"action": "tell"})
+FAIL = json.dumps({"action": "fail", "topic": "tides"})
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncGenerator[Browser]:
+    async with running_chromium() as running:
+        yield running
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def gateway(browser: Browser) -> AsyncGenerator[GatewayProcess]:  # noqa: ARG001 — without a browser nothing is started
+    async with running_gateway(["--template", str(TEMPLATE)]) as running:
+        yield running
+
+
+@asynccontextmanager
+async def inspecting(
+    browser: Browser, gateway: GatewayProcess, *, width: int = 1280, colours: Colours = "light"
+) -> AsyncGenerator[Page]:
+    """Open the inspector on a gateway whose rows are forgotten."""
+    await gateway.http.delete("/_gateway/rows")
+    async with visiting(browser, width=width, colours=colours) as visit:
+        await visit.page.goto(f"{gateway.url}/_gateway/")
+        await expect(visit.page.get_by_role("status")).to_have_text("live")
+        yield visit.page
+
+
+def talking(gateway: GatewayProcess) -> connect:
+    return connect(f"ws://127.0.0.1:{gateway.port}/live?name=ann")
+
+
+async def say(client: ClientConnection, *texts: str) -> list[str]:
+    """Send messages that are answered, and return the answers."""
+    answers: list[str] = []
+    for text in texts:
+        await client.send(text)
+        answers.append(str(await client.recv()))
+    return answers
+
+
+def row(page: Page, *words: str) -> Locator:
+    """Return the last row of the timeline that has these words."""
+    found = page.get_by_role("option")
+    for word in words:
+        found = found.filter(has_text=word)
+    return found.last
+
+
+async def test_a_frame_is_seen_and_the_event_behind_it(
+    browser: Browser, gateway: GatewayProcess
+) -> None:
+    async with inspecting(browser, gateway) as page, talking(gateway) as client:
+        await say(client, ASK)
+        await row(page, "reply", "found").click()
+        detail = page.get_by_role("region", name="Details")
+        await detail.get_by_role("button", name="event Answer: ok").click()
+        await expect(detail.get_by_label("Event", exact=True)).to_contain_text('"routeKey": "ask"')
+        await expect(detail.get_by_label("Answer", exact=True)).to_contain_text('"statusCode": 200')
+        await expect(detail).to_contain_text("asked about tides")
+
+
+async def test_a_failure_is_found_from_the_error_frame(
+    browser: Browser, gateway: GatewayProcess
+) -> None:
+    async with inspecting(browser, gateway) as page, talking(gateway) as client:
+        await say(client, FAIL)
+        await row(page, "error frame").click()
+        detail = page.get_by_role("region", name="Details")
+        await detail.get_by_role("button", name="event Answer: Unhandled").click()
+        await expect(detail.get_by_label("Answer", exact=True)).to_contain_text("KeyError")
+
+
+async def test_a_post_is_traced_to_the_message_that_caused_it(
+    browser: Browser, gateway: GatewayProcess
+) -> None:
+    async with inspecting(browser, gateway) as page, talking(gateway) as client:
+        await say(client, TELL)
+        await row(page, "post", "told").click()
+        causes = page.get_by_role("region", name="Details").get_by_role("listitem")
+        await expect(causes.filter(has_text="message")).to_contain_text('"tell"')
+        await expect(causes.filter(has_text="event")).to_contain_text("Tell")
+
+
+async def test_only_what_is_looked_for_is_shown(browser: Browser, gateway: GatewayProcess) -> None:
+    async with inspecting(browser, gateway) as page, talking(gateway) as client:
+        await say(client, ASK, TELL)
+        await row(page, "reply").wait_for()
+        await page.get_by_role("searchbox").fill("told")
+        await expect(page.get_by_role("option")).to_have_count(1)
+        await page.get_by_role("searchbox").fill("nothing has this")
+        await page.get_by_role("button", name="Show all").click()
+        await expect(row(page, "reply")).to_be_visible()
+        await page.get_by_role("button", name="Functions").click()
+        await expect(page.get_by_role("option").filter(has_text="event")).to_have_count(0)
+
+
+async def test_a_paused_timeline_stays_until_it_goes_on(
+    browser: Browser, gateway: GatewayProcess
+) -> None:
+    async with inspecting(browser, gateway) as page, talking(gateway) as client:
+        await row(page, "handshake").wait_for()
+        await page.get_by_role("button", name="Pause").click()
+        await say(client, ASK)
+        go_on = page.get_by_role("button", name="Go on")
+        await expect(go_on).to_contain_text("waiting")
+        await expect(page.get_by_role("option").filter(has_text="reply")).to_have_count(0)
+        await go_on.click()
+        await expect(row(page, "reply")).to_be_visible()
+
+
+async def test_cleared_rows_are_gone_and_the_page_says_what_to_do(
+    browser: Browser, gateway: GatewayProcess
+) -> None:
+    async with inspecting(browser, gateway) as page, talking(gateway) as client:
+        await say(client, ASK)
+        await row(page, "reply").wait_for()
+        await page.get_by_role("button", name="Clear").click()
+        await expect(page.get_by_text("Connect a client and send a message")).to_be_visible()
+
+
+async def test_the_keyboard_alone_is_enough(browser: Browser, gateway: GatewayProcess) -> None:
+    async with inspecting(browser, gateway) as page, talking(gateway) as client:
+        await say(client, ASK)
+        await row(page, "reply").wait_for()
+        await page.get_by_role("listbox").focus()
+        await page.keyboard.press("Home")
+        chosen = page.get_by_role("option", selected=True)
+        await expect(chosen).to_have_attribute("aria-posinset", "1")
+        await page.keyboard.press("ArrowDown")
+        await expect(chosen).to_have_attribute("aria-posinset", "2")
+        await page.keyboard.press("Escape")
+        await expect(page.get_by_text("Select a row")).to_be_visible()
+
+
+@pytest.mark.parametrize("colours", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+async def test_the_page_is_accessible_and_fits(
+    browser: Browser, gateway: GatewayProcess, width: int, colours: Colours
+) -> None:
+    async with (
+        inspecting(browser, gateway, width=width, colours=colours) as page,
+        talking(gateway) as client,
+    ):
+        await say(client, ASK, TELL, FAIL)
+        await page.get_by_role("listbox").press("Home")
+        await row(page, "error frame").click()
+
+        assert await violations(page) == []
+        assert await sticking_out(page) == []
+
+
+HOSTILE = "<img src=x onerror=\"document.title='ran'\"><script>document.title='ran'</script>"
+
+
+async def test_what_clients_say_is_shown_and_not_run(
+    browser: Browser, gateway: GatewayProcess
+) -> None:
+    async with inspecting(browser, gateway) as page, talking(gateway) as client:
+        await say(client, json.dumps({"action": "ask", "topic": HOSTILE}))
+        await row(page, "reply").click()
+        await expect(page.get_by_role("region", name="Details")).to_contain_text("<img src=x")
+
+        assert await page.locator("img, .detail script").count() == 0
+        assert await page.title() == "local-gateway"
