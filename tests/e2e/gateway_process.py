@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 30.0
 STOP_SECONDS = 3.0
-ANSWER_SECONDS = 15.0
+ANSWER_SECONDS = 40.0
 
 Envelope = dict[str, Any]
 

@@ -55,7 +55,7 @@ async def converse(one: Client, other: Client, other_id: str, finished: asyncio.
 async def test_ten_thousand_hostile_texts_and_bodies_disturb_nobody() -> None:
     port = free_port()
     async with (
-        running_gateway(main_job("redis", port), port=port) as gateway,
+        running_gateway(main_job("redis", port, StaleAfterSeconds="3600"), port=port) as gateway,
         AsyncExitStack() as stack,
     ):
         alice = await stack.enter_async_context(gateway.client("alice"))

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SECRET = "cloudpush-development-secret"
-ANSWER_SECONDS = 15
+ANSWER_SECONDS = 40
 
 
 class Receiver(ScriptedServer):
