@@ -1,7 +1,7 @@
 """The authorizer of `$connect`, where `AuthMode` is `jwt`: who is it, and whom may it push to?
 
-401 without a token that we trust, 403 where it is another client's. What it answers travels with
-every event of the connection, and `message` goes by it.
+401 without a token or a ticket that we trust, 403 where it is another client's. What it answers
+travels with every event of the connection, and `message` goes by it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ def handler(handshake: Handshake) -> Principal:
     return authorizing.authorize(
         authorizing.tokens_in(handshake.token, handshake.subprotocols),
         handshake.client_id,
+        ticket=handshake.ticket,
         keys=wired.signing_keys,
         rules=wired.settings.token_rules,
+        access=lambda: wired.access,
         now_ms=clock.now_ms(),
     )

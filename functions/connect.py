@@ -1,7 +1,8 @@
 """`$connect`: admit a client, or refuse the handshake.
 
-400 without `channelId` or with an ill-formed one; 429 where the client holds as many connections
-as it may, because fewer connections cure it and so does waiting; 503 and 500 as in `boundary`.
+400 without `channelId` or with an ill-formed one; 403 where the token was revoked; 429 where the
+client holds as many connections as it may, because fewer connections cure it and so does waiting;
+503 and 500 as in `boundary`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from cloudpush.observability import count
 if TYPE_CHECKING:
     from cloudpush.events import Handshake
 
-wiring.prepare("store", "deliver_queue")
+wiring.prepare("store", "access", "deliver_queue")
 
 
 @boundary.answers_handshake
@@ -31,6 +32,7 @@ def handler(handshake: Handshake) -> None:
         takes_batches=handshake.takes_batches,
         policy=wired.settings.policy,
         store=wired.store,
+        access=wired.access,
         jobs=wired.deliver_queue,
         now_ms=clock.now_ms(),
     )

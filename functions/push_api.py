@@ -29,6 +29,7 @@ from push_routes import (
     messages,
     pages,
     statistics,
+    tickets,
     websocket,
 )
 from push_routes.bodies import ErrorReply, Failure
@@ -39,14 +40,14 @@ if TYPE_CHECKING:
 
     from cloudpush.events import Event, LambdaContext
 
-wiring.prepare("mailroom", "repeats")
+wiring.prepare("mailroom", "repeats", "access")
 
 app = FastAPI(
     title="cloudpush",
     summary="Push messages to WebSocket clients by client id.",
     redoc_url=None,
 )
-for routes in (compatible, messages, clients, statistics, websocket, pages):
+for routes in (compatible, messages, clients, tickets, statistics, websocket, pages):
     app.include_router(routes.router)
 
 

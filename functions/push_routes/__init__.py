@@ -3,6 +3,7 @@
     compatible    POST /message/send, GET /server/get: the Java system's
     messages      /v1/messages, :batch, their receipts
     clients       /v1/clients, their inboxes, /v1/presence:query
+    tickets       /v1/tickets
     statistics    /v1/statistics
     websocket     /asyncapi.json
     pages         /health, the test page

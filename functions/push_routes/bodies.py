@@ -13,6 +13,7 @@ from msgspec import Meta
 
 from cloudpush.accepting import MAX_DELAY_MS
 from cloudpush.model import MAX_TTL_MS, MIN_TTL_MS
+from cloudpush.rights import MAX_PATTERNS
 from cloudpush.targets import MAX_TARGETS
 
 NAME_LENGTH = 128
@@ -83,7 +84,16 @@ class DisconnectRequest(_Request, frozen=True):
     reason: Annotated[str, Meta(max_length=256)] | None = None
     """What the client is told."""
     not_before: Annotated[int, Meta(ge=0)] | None = None
-    """Not built yet: an error `unsupported`."""
+    """From when on what the client was issued is good: older tokens and tickets are refused."""
+
+
+class TicketRequest(_Request, frozen=True):
+    """The body of `POST /v1/tickets`, which may be left out."""
+
+    client_id: str | None = None
+    """Whom it is for; the caller itself if absent."""
+    push: Annotated[list[str], Meta(max_length=MAX_PATTERNS)] | None = None
+    """Patterns of whom the client may push to; absent: whom the caller may, for itself alone."""
 
 
 class PresenceRequest(_Request, frozen=True):
@@ -233,6 +243,19 @@ class DisconnectReply(_Reply, frozen=True):
     """Connections that were told CLOSE and deleted."""
     pending: Count
     """Connections that a job goes on to close."""
+    not_before: Count | None = None
+    """From when on what the client was issued is good, where the request revoked something."""
+
+
+class TicketReply(_Reply, frozen=True):
+    """The answer to `POST /v1/tickets`."""
+
+    ticket: str
+    """What the client shows; it is told this once."""
+    client_id: str
+    push: list[str]
+    """Patterns of whom the client may push to."""
+    expires_at: int
 
 
 class EntryReply(_Reply, frozen=True):

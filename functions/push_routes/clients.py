@@ -8,8 +8,8 @@ import msgspec
 from fastapi import APIRouter, Request
 from fastapi.responses import Response  # noqa: TC002 — FastAPI reads it
 
-from cloudpush import clock, delivery, protocol, wiring
-from cloudpush.errors import InvalidMessage, NotFound, Unsupported
+from cloudpush import clock, delivery, protocol, revoking, wiring
+from cloudpush.errors import InvalidMessage, NotFound
 from cloudpush.observability import count_report
 from cloudpush.protocol import CloseCode
 from cloudpush.rights import Scope
@@ -73,14 +73,18 @@ async def get_client(request: Request) -> Response:
 async def disconnect_client(request: Request) -> Response:
     """Tell a client CLOSE 4001 on each of its connections, and delete them.
 
-    Its inbox stays. Nothing keeps it from connecting again.
+    Its inbox stays. With `notBefore` the tokens and tickets that the client was issued before are
+    refused from now on; without it nothing keeps the client from connecting again.
     """
     client_id = _client_id_of(request)
     wanted = DisconnectRequest()
     if await request.body():
         wanted = await answers.read(request, _disconnect_decoder)
-    if wanted.not_before is not None:
-        raise Unsupported("notBefore is not built yet")
+    not_before_ms = wanted.not_before
+    if not_before_ms is not None:  # first: see `revoking`
+        not_before_ms = revoking.revoke(
+            client_id, not_before_ms, store=wiring.current().access, now_ms=clock.now_ms()
+        )
     connections = _connections_of(client_id)
     report = await delivery.close(
         connections,
@@ -94,6 +98,7 @@ async def disconnect_client(request: Request) -> Response:
         client_id=client_id,
         disconnected=len(report.sent) + len(report.gone),
         pending=len(report.waiting),
+        not_before=not_before_ms,
     )
     return answers.json(200, reply)
 

@@ -53,7 +53,7 @@ MESSAGE_ID_PATTERN: Final = "^[0-9a-f]{32}$"
 _BEARER: Final = {
     "type": "http",
     "scheme": "bearer",
-    "description": "A JWT with the scope that the route needs.",
+    "description": "A JWT, or an API key, with the scope that the route needs.",
 }
 
 

@@ -5,6 +5,7 @@ route                                       needs
 …, to look at it                            read
 /server/get                                 read, or to be this client
 DELETE /v1/clients/{clientId}               admin
+POST /v1/tickets                            to be the client, or admin
 /health, /docs, /openapi.json, the pages    nothing
 """
 
@@ -52,7 +53,7 @@ def principal_of(request: Request) -> Principal:
     """Return who sends a request.
 
     Raises:
-        Unauthorized: it has no token that we trust.
+        Unauthorized: it has no token and no key that we trust.
     """
     wired = wiring.current()
     if wired.settings.auth_mode is AuthMode.NONE:
@@ -63,6 +64,8 @@ def principal_of(request: Request) -> Principal:
             request.headers.get("authorization"),
             keys=wired.signing_keys,
             rules=wired.settings.token_rules,
+            api_keys=wired.api_keys,
+            revocations=wired.revocations,
             now_ms=clock.now_ms(),
         )
     return known

@@ -30,6 +30,7 @@ READ_BY_POWERTOOLS: Final = {"LOG_LEVEL"}
 
 ACTIONS_OF_CALL: Final = {
     "batch_get_item": {"dynamodb:BatchGetItem"},
+    "delete_item": {"dynamodb:DeleteItem"},
     "get_item": {"dynamodb:GetItem"},
     "put_item": {"dynamodb:PutItem"},
     "query": {"dynamodb:Query"},

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from cloudpush.model import Message, Publication, Receipt, Receipts, ReceiptState, Trigger
+from cloudpush.stores.dynamodb_access import DynamoDbAccessStore
 from cloudpush.stores.dynamodb_budgets import DynamoDbBudgetStore
 from cloudpush.stores.dynamodb_fan_outs import DynamoDbFanOutStore
 from cloudpush.stores.dynamodb_inbox import DynamoDbInboxStore
 from cloudpush.stores.dynamodb_messages import DynamoDbMessageStore
 from cloudpush.stores.dynamodb_repeats import DynamoDbIdempotencyStore
 from cloudpush.stores.dynamodb_statistics import DynamoDbStatisticsStore
+from cloudpush.stores.memory_access import MemoryAccessStore
 from cloudpush.stores.memory_budgets import MemoryBudgetStore
 from cloudpush.stores.memory_fan_outs import MemoryFanOutStore
 from cloudpush.stores.memory_inbox import MemoryInboxStore
@@ -20,6 +22,7 @@ from cloudpush.stores.memory_messages import (
     MemoryMessageStore,
     MemoryStatisticsStore,
 )
+from cloudpush.stores.redis_access import RedisAccessStore
 from cloudpush.stores.redis_budgets import RedisBudgetStore
 from cloudpush.stores.redis_fan_outs import RedisFanOutStore
 from cloudpush.stores.redis_inbox import RedisInboxStore
@@ -29,6 +32,7 @@ from cloudpush.stores.redis_statistics import RedisStatisticsStore
 from tests.contract.connection_stores import T0
 
 if TYPE_CHECKING:
+    from cloudpush.access import AccessStore
     from cloudpush.ports import (
         BudgetStore,
         FanOutStore,
@@ -53,6 +57,7 @@ class Kept:
     budgets: BudgetStore
     repeats: IdempotencyStore
     statistics: StatisticsStore
+    access: AccessStore
 
 
 def kept_in_memory() -> Kept:
@@ -63,6 +68,7 @@ def kept_in_memory() -> Kept:
         MemoryBudgetStore(),
         MemoryIdempotencyStore(),
         MemoryStatisticsStore(),
+        MemoryAccessStore(),
     )
 
 
@@ -75,6 +81,7 @@ def kept_in_redis(harness: Harness) -> Kept:
         RedisBudgetStore(client),
         RedisIdempotencyStore(client),
         RedisStatisticsStore(client),
+        RedisAccessStore(client),
     )
 
 
@@ -88,6 +95,7 @@ def kept_in_dynamodb(harness: Harness) -> Kept:
         DynamoDbBudgetStore(client, name, sleep=sleep),
         DynamoDbIdempotencyStore(client, name, sleep=sleep),
         DynamoDbStatisticsStore(client, name, sleep=sleep),
+        DynamoDbAccessStore(client, name, sleep=sleep),
     )
 
 

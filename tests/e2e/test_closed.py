@@ -67,7 +67,7 @@ async def test_a_token_reaches_as_far_as_it_says_and_is_in_no_log(tmp_path: Path
 async def test_tokens_of_an_identity_provider_open_the_door_and_no_others() -> None:
     port, old, new = free_port(), ProviderKey("old"), ProviderKey("new")
     now = clock.now_ms() // 1000
-    times = {"iat": now, "exp": now + 60}
+    times: dict[str, Any] = {"iat": now, "exp": now + 60}
     with running_key_server() as provider:
         provider.serve(key_set(old.public()))
         closed = {

@@ -16,6 +16,7 @@ from cloudpush.model import (
     Publication,
     Trigger,
 )
+from cloudpush.stores.memory_access import MemoryAccessStore
 from cloudpush.stores.memory_fan_outs import MemoryFanOutStore
 from cloudpush.stores.memory_inbox import MemoryInboxStore
 from cloudpush.stores.memory_messages import (
@@ -106,6 +107,7 @@ class Stage:
         self.progress = MemoryFanOutStore()
         self.repeats = MemoryIdempotencyStore()
         self.statistics = MemoryStatisticsStore()
+        self.access = MemoryAccessStore()
         names = (f"id-{number}" for number in itertools.count(1))
         self.mailroom = Mailroom(
             outlet=self.outlet,

@@ -33,6 +33,7 @@ from cloudpush.ports import Outcome, Post, Received
 from cloudpush.queues.memory import MemoryJobQueue
 from cloudpush.rights import EVERYBODY
 from cloudpush.stores.memory import MemoryConnectionStore
+from cloudpush.stores.memory_access import MemoryAccessStore
 from cloudpush.stores.memory_fan_outs import MemoryFanOutStore
 from cloudpush.stores.memory_inbox import MemoryInboxStore
 from cloudpush.stores.memory_messages import MemoryMessageStore
@@ -276,6 +277,7 @@ class World:
                 takes_batches=batch,
                 policy=Policy.MULTI,
                 store=self.mailroom.outlet.store,
+                access=MemoryAccessStore(),
                 jobs=self.mailroom.outlet.jobs,
                 now_ms=self.now_ms,
             )

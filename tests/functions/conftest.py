@@ -45,6 +45,7 @@ class Environment(Stage):
         wired.budgets = MemoryBudgetStore()
         wired.repeats = self.repeats
         wired.statistics = self.statistics
+        wired.access = self.access
         wiring.install(wired)
 
 

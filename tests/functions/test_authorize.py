@@ -127,7 +127,7 @@ def test_a_good_token_lets_its_client_in(query: dict[str, str], subprotocols: st
                 {"Action": "execute-api:Invoke", "Effect": "Allow", "Resource": METHOD_ARN}
             ],
         },
-        "context": {"push": ""},
+        "context": {"push": "", "issuedAt": str(NOON_MS)},
     }
 
 

@@ -157,14 +157,14 @@ MAILROOM = [
 @pytest.mark.parametrize(
     ("function", "adapters"),
     [
-        ("connect", ["deliver_queue", "store"]),
+        ("connect", ["access", "deliver_queue", "store"]),
         ("disconnect", ["store"]),
         ("message", MAILROOM),
         ("deliver", MAILROOM),
         ("fan_out", MAILROOM),
         ("notify", ["notify_queue", "receiver"]),
         ("sweep", MAILROOM),
-        ("push_api", sorted([*MAILROOM, "repeats"])),
+        ("push_api", sorted([*MAILROOM, "access", "repeats"])),
     ],
 )
 def test_on_lambda_a_function_is_initialised_with_what_its_events_need(

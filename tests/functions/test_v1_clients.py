@@ -115,15 +115,6 @@ def test_disconnecting_who_is_not_there_changes_nothing() -> None:
     assert answer == (200, {"clientId": "alice", "disconnected": 0, "pending": 0})
 
 
-def test_not_before_is_refused_rather_than_ignored(environment: Environment) -> None:
-    environment.connect("alice")
-
-    status, answer = call("DELETE", "/v1/clients/alice", {"notBefore": NOON_MS})
-
-    assert (status, answer["error"]["code"]) == (400, "unsupported")
-    assert environment.gateway.posts == []
-
-
 def test_presence_is_asked_of_many_at_once(environment: Environment) -> None:
     environment.connect("alice", "a1")
     environment.connect("alice", "a2")

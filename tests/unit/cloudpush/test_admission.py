@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from cloudpush import admission
 from cloudpush.errors import (
     CloudpushError,
+    Forbidden,
     InvalidClientId,
     QueueUnavailable,
     StoreUnavailable,
@@ -12,7 +15,11 @@ from cloudpush.errors import (
 )
 from cloudpush.model import CONNECTION_LIFETIME_MS, Connection, Eviction, Policy, Welcome
 from cloudpush.rights import EVERYBODY, Principal
+from cloudpush.stores.memory_access import MemoryAccessStore
 from tests.fakes.push_service import NOON_MS, Stage
+
+if TYPE_CHECKING:
+    from cloudpush.access import AccessStore
 
 
 def admit(
@@ -23,6 +30,7 @@ def admit(
     connected_at_ms: int = NOON_MS,
     policy: Policy = Policy.MULTI,
     principal: Principal = EVERYBODY,
+    access: AccessStore | None = None,
 ) -> Connection:
     return admission.admit(
         client_id,
@@ -32,6 +40,7 @@ def admit(
         connected_at_ms=connected_at_ms,
         policy=policy,
         store=stage.store,
+        access=access or stage.access,
         jobs=stage.jobs,
         now_ms=stage.clock(),
     )
@@ -130,3 +139,60 @@ def test_a_handshake_that_fails_leaves_nothing_routable(
         admit(stage)
 
     assert stage.find("A") is None
+
+
+ALICE = Principal(name="alice", issued_at_ms=NOON_MS)
+
+
+class LateRevocation(MemoryAccessStore):
+    """Tells that nothing was revoked, and then it is."""
+
+    def get_not_before(self, client_id: str) -> int:
+        before = super().get_not_before(client_id)
+        self.revoke_before(client_id, NOON_MS + 1, kept_until_ms=NOON_MS + 2)
+        return before
+
+
+@pytest.mark.parametrize(("not_before_ms", "is_admitted"), [(0, True), (1, False), (-1, True)])
+def test_a_token_from_before_a_revocation_is_refused(
+    not_before_ms: int, *, is_admitted: bool
+) -> None:
+    stage = Stage()
+    stage.access.revoke_before("alice", NOON_MS + not_before_ms, kept_until_ms=NOON_MS)
+    stage.access.revoke_before("bob", NOON_MS + 1, kept_until_ms=NOON_MS)
+
+    if is_admitted:
+        admit(stage, principal=ALICE)
+    else:
+        with pytest.raises(Forbidden):
+            admit(stage, principal=ALICE)
+
+    assert (stage.find("A") is not None) == is_admitted
+
+
+def test_a_revoked_token_replaces_nobody() -> None:
+    stage = Stage()
+    admit(stage, connection_id="B", policy=Policy.SINGLE)
+    stage.access.revoke_before("alice", NOON_MS + 1, kept_until_ms=NOON_MS)
+
+    with pytest.raises(Forbidden):
+        admit(stage, connected_at_ms=NOON_MS + 1, policy=Policy.SINGLE, principal=ALICE)
+
+    assert stage.find("B") is not None
+
+
+def test_a_token_that_is_revoked_during_the_handshake_lets_nobody_in() -> None:
+    stage = Stage()
+    replaced = admit(stage, connection_id="B", policy=Policy.SINGLE)
+
+    with pytest.raises(Forbidden):
+        admit(
+            stage,
+            connected_at_ms=NOON_MS + 1,
+            policy=Policy.SINGLE,
+            principal=ALICE,
+            access=LateRevocation(),
+        )
+
+    assert stage.find("A") is None
+    assert stage.jobs.jobs[1:] == [Eviction(connection=replaced, close_code=4101)]

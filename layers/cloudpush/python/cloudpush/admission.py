@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cloudpush import revoking
 from cloudpush.errors import CloudpushError, Forbidden
 from cloudpush.model import CONNECTION_LIFETIME_MS, Connection, Eviction, Welcome
 from cloudpush.protocol import CloseCode, check_client_id
 from cloudpush.rights import EVERYBODY
 
 if TYPE_CHECKING:
+    from cloudpush.access import AccessStore
     from cloudpush.model import Job, Policy, Position
     from cloudpush.ports import ConnectionStore, JobQueue
     from cloudpush.rights import Principal
 
 
-def admit(  # noqa: PLR0913 — what the gateway told, what the deployment decided, two ports
+def admit(  # noqa: PLR0913 — what the gateway told, what the deployment decided, three ports
     client_id: str | None,
     *,
     principal: Principal,
@@ -26,6 +28,7 @@ def admit(  # noqa: PLR0913 — what the gateway told, what the deployment decid
     takes_batches: bool = False,
     policy: Policy,
     store: ConnectionStore,
+    access: AccessStore,
     jobs: JobQueue,
     now_ms: int,
 ) -> Connection:
@@ -37,13 +40,15 @@ def admit(  # noqa: PLR0913 — what the gateway told, what the deployment decid
 
     Raises:
         InvalidClientId: the client id is missing or ill-formed.
-        Forbidden: the client id is not the principal's.
+        Forbidden: the client id is not the principal's, or its token was revoked.
         TooManyConnections: the client holds as many as it may.
         StoreUnavailable, QueueUnavailable: the client is not admitted.
     """
     checked_id = check_client_id(client_id)
     if principal is not EVERYBODY and principal.client_id != checked_id:
         raise Forbidden("the token is another client's")
+    if revoking.is_revoked(principal, access):
+        raise Forbidden("the token was revoked")
     connection = Connection(
         connection_id=connection_id,
         client_id=checked_id,
@@ -60,7 +65,10 @@ def admit(  # noqa: PLR0913 — what the gateway told, what the deployment decid
         greetings = [Welcome(connection=connection, position=position)]
     evictions = [Eviction(connection=loser, close_code=CloseCode.REPLACED) for loser in replaced]
     try:
-        jobs.send([*greetings, *evictions])
+        is_revoked = revoking.is_revoked(principal, access)  # again: see there
+        jobs.send([*([] if is_revoked else greetings), *evictions])
+        if is_revoked:
+            raise Forbidden("the token was revoked")
     except CloudpushError:
         # The handshake fails, and no `$disconnect` follows a handshake that failed.
         store.forget(connection_id, now_ms=now_ms)

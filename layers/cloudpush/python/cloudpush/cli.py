@@ -1,4 +1,4 @@
-"""The command line: `cloudpush token`, for those who look after a deployment.
+"""The command line: `cloudpush token` and `keys`, for those who look after a deployment.
 
 It reads the same variables as the functions (`settings`), so that it finds the same secret and the
 same store: `AUTH_SECRET`, `STORE` with `TABLE_NAME` or `REDIS_URL`, and AWS's own.
@@ -7,12 +7,13 @@ same store: `AUTH_SECRET`, `STORE` with `TABLE_NAME` or `REDIS_URL`, and AWS's o
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
-from cloudpush import clock, ids, rights, tokens, wiring
+from cloudpush import api_keys, clock, ids, rights, tokens, wiring
 from cloudpush.errors import CloudpushError
 from cloudpush.protocol import check_client_id
 from cloudpush.rights import Principal, Scope
@@ -20,6 +21,8 @@ from cloudpush.settings import PLAIN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from cloudpush.access import ApiKey
 
 _WRONG_INPUT: Final = 2
 _FAILED: Final = 1
@@ -51,6 +54,19 @@ def _parser() -> argparse.ArgumentParser:
     token.add_argument("--seconds", type=int, default=_HOUR_SECONDS, help="how long it is good")
     token.set_defaults(perform=_sign)
 
+    keys = commands.add_parser("keys", help="API keys, in the store that STORE names")
+    actions = keys.add_subparsers(required=True, metavar="ACTION")
+    create = actions.add_parser("create", help="make one; it is shown this once")
+    create.add_argument("name", help="whom it speaks for: what it sends is from that")
+    create.add_argument("--push", nargs="+", default=[], metavar="PATTERN", help="its targets")
+    create.add_argument("--scope", nargs="+", required=True, choices=[each.value for each in Scope])
+    create.set_defaults(perform=_create_key)
+    listing = actions.add_parser("list", help="show which there are")
+    listing.set_defaults(perform=_list_keys)
+    revoke = actions.add_parser("revoke", help="make one worthless, within seconds")
+    revoke.add_argument("key_id", metavar="ID", help="as list shows it")
+    revoke.set_defaults(perform=_revoke_key)
+
     development = commands.add_parser(
         "development-secret", help="write a new secret for local-gateway --env-vars"
     )
@@ -71,6 +87,31 @@ def _sign(parsed: argparse.Namespace) -> str:
         rules=rules,
         seconds=parsed.seconds,
     )
+
+
+def _create_key(parsed: argparse.Namespace) -> str:
+    principal = _principal(parsed.name, parsed.push, parsed.scope)
+    made = api_keys.make(principal, now_ms=clock.now_ms())
+    wiring.current().access.add_key(made.key)
+    return made.text
+
+
+def _list_keys(parsed: argparse.Namespace) -> str:
+    del parsed
+    return "\n".join(_line_of(each) for each in wiring.current().access.read_keys())
+
+
+def _line_of(key: ApiKey) -> str:
+    created = dt.datetime.fromtimestamp(key.created_at_ms // 1000, tz=dt.UTC)
+    scopes = " ".join(sorted(each.value for each in key.scopes))
+    line = f"{key.key_id}  {created:%Y-%m-%d %H:%M}  {key.name}  {scopes}"
+    return f"{line}  push to {' '.join(key.targets)}" if key.targets else line
+
+
+def _revoke_key(parsed: argparse.Namespace) -> str:
+    if not wiring.current().access.revoke_key(parsed.key_id):
+        raise ValueError(f"there is no key {parsed.key_id}")
+    return f"revoked; functions that know it refuse it {api_keys.KEEP_MS // 1000} s from now"
 
 
 def _make_development_secret(parsed: argparse.Namespace) -> str:

@@ -44,6 +44,8 @@ class Handshake(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the query has `batch=1`."""
     token: str | None = None
     """The query's `token`."""
+    ticket: str | None = None
+    """The query's `ticket`."""
     subprotocols: tuple[str, ...] = ()
     """Those that the client offers, in order."""
     authorizer: dict[str, Any] | None = None
@@ -136,6 +138,7 @@ def read_handshake(event: Event) -> Handshake:
         seq=query.get("seq"),
         takes_batches=query.get("batch") == "1",
         token=query.get("token"),
+        ticket=query.get("ticket"),
         subprotocols=tuple(each.strip() for each in offered if each.strip()),
         authorizer=found.request_context.authorizer,
         resource=found.method_arn,

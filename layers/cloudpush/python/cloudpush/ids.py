@@ -20,3 +20,8 @@ def new_session_id() -> str:
 def new_secret() -> str:
     """Return 256 random bits: 43 characters of base64url, unguessable."""
     return base64.urlsafe_b64encode(os.urandom(32)).decode().rstrip("=")
+
+
+def new_key_id() -> str:
+    """Return an id for an API key: 16 hexadecimal digits, no secret."""
+    return os.urandom(8).hex()

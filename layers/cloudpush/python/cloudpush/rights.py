@@ -2,7 +2,9 @@
 
     principal           how it says who it is       what it may
     a client            a JWT whose `sub` it is     push to the patterns of its claim `push`
+    a client            a ticket for it             push to the patterns of the ticket
     a backend           a JWT with `scope`          the same by HTTP, and what its scopes allow
+    a backend           an API key                  the same, by the patterns and scopes of the key
     everybody           nothing, `AuthMode=none`    everything
 
 A pattern is a client id, the beginning of client ids with `*` behind it, or `*` alone. Nothing is
@@ -49,6 +51,8 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     targets: tuple[str, ...] = ()
     """Patterns of the client ids that it may push to."""
     scopes: frozenset[Scope] = frozenset()
+    issued_at_ms: int | None = None
+    """When its token or ticket was issued; None for what is no client's, and never revoked so."""
 
     @property
     def client_id(self) -> str | None:
@@ -58,6 +62,15 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     def may_push_to(self, client_id: str) -> bool:
         """Tell whether one of its patterns fits."""
         return any(_fits(client_id, pattern) for pattern in self.targets)
+
+    def check_patterns(self, patterns: Iterable[str]) -> None:
+        """Accept handing on the right to push to these patterns.
+
+        Raises:
+            Forbidden: it does not have it itself.
+        """
+        if not all(any(_covers(own, each) for own in self.targets) for each in patterns):
+            raise Forbidden("what asks may not push to each of these targets itself")
 
     def check_targets(self, client_ids: Iterable[str] | None) -> None:
         """Accept a push to these clients; None is all.
@@ -116,7 +129,8 @@ def check_scopes(value: object) -> frozenset[Scope]:
 
 def write_context(principal: Principal) -> dict[str, str]:
     """Return what an authorizer's answer carries of a client: texts alone, as API Gateway asks."""
-    return {"push": " ".join(principal.targets)}
+    issued = {} if principal.issued_at_ms is None else {"issuedAt": str(principal.issued_at_ms)}
+    return {"push": " ".join(principal.targets), **issued}
 
 
 def read_context(context: dict[str, Any] | None) -> Principal:
@@ -126,11 +140,17 @@ def read_context(context: dict[str, Any] | None) -> Principal:
     return Principal(
         name=str(context["principalId"]),
         targets=tuple(str(context.get("push", "")).split()),
+        issued_at_ms=int(context.get("issuedAt", 0)),
     )
 
 
 def _is_pattern(text: str) -> bool:
     return text == ANYBODY or is_client_id(text.removesuffix(ANYBODY))
+
+
+def _covers(own: str, wanted: str) -> bool:
+    """Tell whether every client id that fits `wanted` fits `own`."""
+    return own == wanted or (own.endswith(ANYBODY) and wanted.startswith(own[:-1]))
 
 
 def _fits(client_id: str, pattern: str) -> bool:

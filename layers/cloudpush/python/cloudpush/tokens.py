@@ -143,6 +143,7 @@ def _read(claims: dict[str, Any], now_ms: int) -> Principal:
             name=name,
             targets=rights.check_patterns(claims.get("push", [])),
             scopes=rights.check_scopes(claims.get("scope", "")),
+            issued_at_ms=issued_at_ms,
         )
     except ValueError as error:
         raise _refusal() from error

@@ -18,9 +18,11 @@ import threading
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from cloudpush import clock, ids, observability, settings
+from cloudpush.api_keys import ApiKeys
 from cloudpush.delivery import Outlet
 from cloudpush.errors import ConfigurationWrong, StoreUnavailable
 from cloudpush.inbox import Budget, Mailroom
+from cloudpush.revoking import Revocations
 from cloudpush.rights import EVERYBODY, read_context
 from cloudpush.settings import AuthMode, required
 from cloudpush.tokens import SYMMETRIC
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
     from botocore.session import Session
 
+    from cloudpush.access import AccessStore
     from cloudpush.ports import (
         BudgetStore,
         ConnectionStore,
@@ -52,6 +55,7 @@ if TYPE_CHECKING:
 
 
 Adapter: TypeAlias = Literal[
+    "access",
     "store",
     "deliver_queue",
     "fan_out_queue",
@@ -161,6 +165,27 @@ class Wiring:
         return DynamoDbStatisticsStore(
             self._dynamodb, self._table_name, spread=int(ids.new_message_id()[:8], 16)
         )
+
+    @functools.cached_property
+    def access(self) -> AccessStore:
+        """API keys, tickets and revocations."""
+        if self.settings.store == "redis":
+            from cloudpush.stores.redis_access import RedisAccessStore
+
+            return RedisAccessStore(self._redis)
+        from cloudpush.stores.dynamodb_access import DynamoDbAccessStore
+
+        return DynamoDbAccessStore(self._dynamodb, self._table_name)
+
+    @functools.cached_property
+    def api_keys(self) -> ApiKeys:
+        """The API keys, as this environment knows them."""
+        return ApiKeys(self.access, clock=clock.now_ms)
+
+    @functools.cached_property
+    def revocations(self) -> Revocations:
+        """What was revoked, as this environment knows it."""
+        return Revocations(self.access, clock=clock.now_ms)
 
     @functools.cached_property
     def signing_keys(self) -> SigningKeys:

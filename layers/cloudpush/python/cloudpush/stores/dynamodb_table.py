@@ -140,6 +140,18 @@ class Table:
                 **more,
             )
 
+    def take(self, key: Item, *, condition: str) -> Item:
+        """Remove one item if the condition holds for it, and return it as it was."""
+        with translated_errors():
+            answer = self._client.delete_item(
+                TableName=self._name,
+                Key=key,
+                ConditionExpression=condition,
+                ExpressionAttributeNames=names_in(condition),
+                ReturnValues="ALL_OLD",
+            )
+        return answer.get("Attributes", {})
+
     def query(
         self,
         partition: str,

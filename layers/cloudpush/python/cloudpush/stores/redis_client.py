@@ -87,8 +87,24 @@ class Client(Protocol):
         """GET."""
         ...
 
+    def getdel(self, name: str) -> str | None:
+        """GETDEL."""
+        ...
+
+    def hdel(self, name: str, *keys: str) -> int:
+        """HDEL."""
+        ...
+
     def hget(self, name: str, key: str) -> str | None:
         """HGET."""
+        ...
+
+    def hset(self, name: str, key: str, value: str) -> int:
+        """HSET."""
+        ...
+
+    def set(self, name: str, value: str, *, pxat: int) -> object:
+        """SET until a time, ms."""
         ...
 
     def hgetall(self, name: str) -> dict[str, str]:
