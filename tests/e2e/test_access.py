@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from websockets.asyncio.client import connect
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from cloudpush.stores.redis import RedisConnectionStore
     from tests.e2e.gateway_process import GatewayProcess
 
 RACERS = 50
@@ -52,7 +53,7 @@ def command_line(
     monkeypatch.setenv("REDIS_URL", redis_url)
     wiring.install(None)
     yield CommandLine(capsys)
-    wiring.current().store.close()  # pyright: ignore[reportAttributeAccessIssue] — it is Redis's
+    cast("RedisConnectionStore", wiring.current().store).close()
     wiring.install(None)
 
 
