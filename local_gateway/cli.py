@@ -16,22 +16,25 @@ import resource
 import signal
 import sys
 import threading
-from typing import TYPE_CHECKING, NoReturn
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import uvloop
 
-from local_gateway import fidelity, ids
+from local_gateway import clock, fidelity, ids
 from local_gateway.console import JsonConsole, LogHandler, TextConsole
 from local_gateway.emulator import STOP_SECONDS, Emulator
 from local_gateway.errors import StartError, TemplateError
 from local_gateway.inspector import tail
 from local_gateway.options import WrongInput, parser, read_options
+from local_gateway.privileges import report as privileges
 from local_gateway.template import load
 from local_gateway.why import Why
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from local_gateway.api import Application
     from local_gateway.configuration import Options
     from local_gateway.console import Console
 
@@ -45,11 +48,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def run(arguments: Sequence[str]) -> int:
     """Serve a template, or run a subcommand, and return the exit code."""
-    if arguments[:1] == ["fidelity"]:
-        return _report_fidelity(arguments[1:])
-    if arguments[:1] == ["tail"]:
-        has_colours = sys.stdout.isatty() and "NO_COLOR" not in os.environ  # noqa: TID251 — the one place
-        return tail.run(arguments[1:], sys.stdout, sys.stderr, has_colours=has_colours)
+    subcommand = _SUBCOMMANDS.get(arguments[0]) if arguments else None
+    if subcommand is not None:
+        return subcommand(arguments[1:])
     parsed = parser().parse_args(arguments)
     console = JsonConsole() if parsed.json_logs else TextConsole()
     logging.basicConfig(level=logging.WARNING, handlers=[LogHandler(console)])
@@ -71,6 +72,11 @@ def run(arguments: Sequence[str]) -> int:
     return _STOPPED
 
 
+def _tail(arguments: Sequence[str]) -> int:
+    has_colours = sys.stdout.isatty() and "NO_COLOR" not in os.environ  # noqa: TID251 — the one place
+    return tail.run(arguments, sys.stdout, sys.stderr, has_colours=has_colours)
+
+
 def _report_fidelity(arguments: Sequence[str]) -> int:
     """Run `local-gateway fidelity TEMPLATE`, which takes the options of a start."""
     has_template = bool(arguments) and not arguments[0].startswith("-")
@@ -80,18 +86,43 @@ def _report_fidelity(arguments: Sequence[str]) -> int:
     except WrongInput as error:
         TextConsole().complain(str(error))
         return _WRONG_INPUT
-    code, text = fidelity.report(
-        lambda: load(
-            options.template,
-            parameters=options.parameters,
-            identity=options.identity,
-            cache_dir=options.cache_dir,
-            env_vars=options.environment,
-            imports=options.imports,
-        )
-    )
+    code, text = fidelity.report(lambda: _load(options))
     _print(text)
     return code
+
+
+def _report_privileges(arguments: Sequence[str]) -> int:
+    """Run `local-gateway privileges FILE`, which takes the options of a start."""
+    if not arguments or arguments[0].startswith("-"):
+        TextConsole().complain("privileges takes the file that --record-calls wrote")
+        return _WRONG_INPUT
+    file, *given = arguments
+    try:
+        application = _load(read_options(parser().parse_args(given)))
+    except (WrongInput, TemplateError) as error:
+        TextConsole().complain(str(error))
+        return _WRONG_INPUT
+    code, text = privileges.report(application, Path(file), now_ms=clock.machine_ms())
+    _print(text)
+    return code
+
+
+def _load(options: Options) -> Application:
+    return load(
+        options.template,
+        parameters=options.parameters,
+        identity=options.identity,
+        cache_dir=options.cache_dir,
+        env_vars=options.environment,
+        imports=options.imports,
+    )
+
+
+_SUBCOMMANDS: Final[Mapping[str, Callable[[Sequence[str]], int]]] = {
+    "fidelity": _report_fidelity,
+    "privileges": _report_privileges,
+    "tail": _tail,
+}
 
 
 async def _serve(options: Options, console: Console) -> None:

@@ -68,5 +68,7 @@ class Options:
     """`--fault`: by name, as in the table of `faults`."""
     virtual_clock: bool = False
     """Time moves only when it is told to."""
+    record_calls: Path | None = None
+    """`--record-calls`: where each call of AWS by a function is written, once."""
     assumptions: Assumptions = DEFAULTS
     """`--assume`."""

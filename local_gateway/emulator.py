@@ -16,6 +16,7 @@ from local_gateway.app import App
 from local_gateway.authorization.access import Access
 from local_gateway.banner import write_banner
 from local_gateway.browsers import BLOCKED_BY_BROWSERS, is_cross_site, is_for_this_machine
+from local_gateway.errors import StartError
 from local_gateway.faults import Faults
 from local_gateway.handlers import check_handlers
 from local_gateway.http_api import HttpApiFront
@@ -31,6 +32,7 @@ from local_gateway.management import ManagementApi
 from local_gateway.metrics import Metrics
 from local_gateway.mischief import Mischief
 from local_gateway.own import OwnPages
+from local_gateway.privileges.record import CallRecord
 from local_gateway.registry import Registry
 from local_gateway.reload.parts import Parts, Swappable
 from local_gateway.reload.reloader import Reloader
@@ -84,7 +86,8 @@ class Emulator:
         self._why = why
         self._stack = contextlib.AsyncExitStack()
         self._valkey: EmbeddedValkey | None = None
-        self._services = Services(options.identity)
+        self._services = Services(options.identity, record_calls=options.record_calls)
+        self._record: CallRecord | None = None
         self._interpreters = Interpreters()
         self._debug_ports: Mapping[str, int] = {}
         self._parameters: Mapping[str, str] = options.parameters
@@ -120,6 +123,7 @@ class Emulator:
         options = self._options
         clock.join(frozen=options.virtual_clock)
         self._stack.callback(clock.leave)
+        self._begin_record()
         self._services.launch()
         self._stack.push_async_callback(self._services.stop)
         application = self._load()
@@ -139,6 +143,16 @@ class Emulator:
             debuggees=self._debuggees(application),
         )
         self._is_serving = True
+
+    def _begin_record(self) -> None:
+        file = self._options.record_calls
+        if file is None:
+            return
+        try:
+            self._record = CallRecord.begin(file)
+        except OSError as error:
+            raise StartError(f"--record-calls {file}: {error.strerror}") from error
+        self._stack.callback(self._record.close)
 
     def _load(self) -> Application:
         options = self._options
@@ -228,10 +242,11 @@ class Emulator:
             assumptions=options.assumptions,
             why=self._why,
             journal=journal,
+            record=self._record,
         )
         http = HttpApiFront(application, functions)
-        invoke = InvokeApi(application, functions)
-        sources = Swappable(Sources(application, functions, self._services))
+        invoke = InvokeApi(application, functions, record=self._record)
+        sources = Swappable(Sources(application, functions, self._services, self._record))
         timekeeper = Timekeeper(
             running=lambda: functions.running() | sources.held.running(),
             followers=self._services,
@@ -324,6 +339,7 @@ class Emulator:
                 environment=environment,
                 redirect=lambda new: self._redirect(new, environment),
                 port=self.port,
+                record=self._record,
             )
             self._watch(application, parts)
 

@@ -21,6 +21,7 @@ from local_gateway.authorization.errors import AuthorizationError
 from local_gateway.authorization.signature import SentRequest
 from local_gateway.ids import CONNECTION_ID, GatewayIds
 from local_gateway.inspector.journal import Journal, trace_of
+from local_gateway.privileges.record import function_of
 from local_gateway.times import iso
 from local_gateway.why import Why
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from local_gateway.api import Application, Stage, WebSocketApi
     from local_gateway.assumptions import Assumptions
     from local_gateway.limits import TokenBucket
+    from local_gateway.privileges.record import CallRecord
     from local_gateway.registry import OpenConnection, Registry
     from local_gateway.server import Direct, Headers, Receive, Reply, Scope, Send
 
@@ -52,6 +54,7 @@ class ManagementApi:
         assumptions: Assumptions = DEFAULTS,
         why: Why | None = None,
         journal: Journal | None = None,
+        record: CallRecord | None = None,
     ) -> None:
         """Take what is served.
 
@@ -63,6 +66,7 @@ class ManagementApi:
             assumptions: What is open, decided.
             why: Is told wherever AWS would surprise.
             journal: Is told of each request.
+            record: Notes what functions call.
         """
         self.registry = registry
         """Where the open connections are found."""
@@ -71,6 +75,7 @@ class ManagementApi:
         self._replaces = assumptions.non_utf8_post == "replaced"
         self._why = why or Why()
         self._journal = Journal() if journal is None else journal
+        self._record = record
         self._access = Access(application, says=self._why) if access is None else access
         self._signatures = self._access.signatures
         self.reload(application)
@@ -101,6 +106,8 @@ class ManagementApi:
             scope["headers"],
             body or b"",
         )
+        if self._record is not None:
+            self._note_call(self._record, api, stage, scope["method"], scope["headers"])
         refusal = None if body is None else self._refuse(api, stage, connection_id, signed)
         if refusal is not None:
             result = refusal
@@ -124,6 +131,14 @@ class ManagementApi:
         elif scope["method"] == "GET":
             self._journal.looked(connection_id, status, trace)
 
+    def _note_call(
+        self, record: CallRecord, api: WebSocketApi, stage: Stage, method: str, headers: Headers
+    ) -> None:
+        function = function_of(headers)
+        if function is not None:
+            key = f"{method}/@connections/*"
+            record.note(function, _MANAGE, self._access.permissions.route_arn(api, stage, key))
+
     def answer_directly(
         self,
         places: Mapping[bytes, tuple[WebSocketApi, Stage]],
@@ -145,6 +160,9 @@ class ManagementApi:
             if place is None or method != "POST" or b"?" in raw_id or not admits(headers):
                 return None
             connection_id = unquote(raw_id.decode("ascii", "replace").replace("%3D", "="))
+
+            if self._record is not None:
+                self._note_call(self._record, *place, method, headers)
 
             def reply(body: bytes | None) -> bytes:
                 gateway_id = self._ids[place[0].logical_id].new_request_id(clock.now_ms())

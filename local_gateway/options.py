@@ -186,6 +186,13 @@ def parser() -> argparse.ArgumentParser:
         "/_gateway/metrics adds up",
     )
     add(
+        "--record-calls",
+        type=Path,
+        metavar="FILE",
+        help="write what functions call of AWS, each action on each resource once; "
+        "`local-gateway privileges FILE` holds it against their roles",
+    )
+    add(
         "--allow-remote",
         action="store_true",
         help="let --host be more than loopback: whoever reaches the port can run your functions",
@@ -237,6 +244,7 @@ def read_options(parsed: argparse.Namespace) -> Options:
         allow_remote=parsed.allow_remote,
         allowed_origins=frozenset(map(_origin, parsed.allow_origin)),
         shows_metrics=parsed.show_metrics,
+        record_calls=parsed.record_calls,
         is_redirecting_sdks=not parsed.no_sdk_redirect,
         strict_auth=parsed.strict_auth,
         credentials=_credentials(),

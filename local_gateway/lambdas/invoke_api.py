@@ -20,6 +20,7 @@ import orjson
 from local_gateway import clock, ids
 from local_gateway.http_api.request import BodyTooLarge, ClientGone, read_body
 from local_gateway.lambdas.result import InvocationRefused
+from local_gateway.privileges.record import function_of
 from local_gateway.sources.asynchronous import AsynchronousInvoker
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from local_gateway.api import Application
     from local_gateway.asgi import Receive, Scope, Send
     from local_gateway.integration import Functions
+    from local_gateway.privileges.record import CallRecord
 
 MAX_SYNCHRONOUS_BYTES: Final = 6_291_456
 """Payload of a RequestResponse invocation (Lambda developer guide, "Quotas")."""
@@ -74,8 +76,17 @@ class InvokeApi:
         functions: Functions,
         *,
         asynchronous: AsynchronousInvoker | None = None,
+        record: CallRecord | None = None,
     ) -> None:
-        """Take the functions; `asynchronous` runs Event invocations, by default with retries."""
+        """Take the functions.
+
+        Args:
+            application: Its functions are served.
+            functions: Runs them.
+            asynchronous: Runs Event invocations, by default with retries.
+            record: Notes which function invokes which.
+        """
+        self._record = record
         self._identity = application.identity
         self._functions = functions
         self._asynchronous = asynchronous or AsynchronousInvoker(functions)
@@ -85,6 +96,7 @@ class InvokeApi:
         """Know the functions of a changed template from now on."""
         self._logical_ids = {name: name for name in application.functions}
         self._logical_ids |= {f.name: name for name, f in application.functions.items()}
+        self._names = {name: f.name for name, f in application.functions.items()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -111,6 +123,9 @@ class InvokeApi:
         request_id: str,
     ) -> _Answer:
         function = self._find(scope)
+        caller = None if self._record is None else function_of(scope["headers"])
+        if self._record is not None and caller is not None:
+            self._record.note(caller, "lambda:InvokeFunction", self._arn(self._names[function]))
         kind = headers.get("x-amz-invocation-type", "RequestResponse")
         if kind not in _TYPES:
             text = f"{kind!r} is no invocation type: {', '.join(sorted(_TYPES))}"

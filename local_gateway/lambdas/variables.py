@@ -23,6 +23,9 @@ ACCESS_KEY: Final = "local"
 SECRET_KEY: Final = "local"  # noqa: S105 — a dummy
 """The dummy credentials of every function; the session token tells whose they are."""
 
+FUNCTION_TOKEN: Final = "local/"  # noqa: S105 — a prefix
+"""What the session token of a function begins with; its logical id follows."""
+
 _DEFAULTS: Final = {
     "AWS_ACCESS_KEY_ID": ACCESS_KEY,
     "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
@@ -108,7 +111,7 @@ def environment_variables(
 
 def session_token(logical_id: str) -> str:
     """Return the session token of a function, by which its requests are told from another's."""
-    return f"local/{logical_id}"
+    return f"{FUNCTION_TOKEN}{logical_id}"
 
 
 def log_stream_name(now_ms: int, environment_id: str) -> str:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from local_gateway.api import Application, Stage, WebSocketApi
     from local_gateway.authorization.access import Access
     from local_gateway.lambdas.functions import Functions
+    from local_gateway.privileges.record import CallRecord
     from local_gateway.reload.difference import Difference
     from local_gateway.services import Services
     from local_gateway.session import WebSocketFront
@@ -66,6 +67,7 @@ class Parts:
     """What every function gets; new environments read it."""
     redirect: Callable[[Application], str]
     port: int
+    record: CallRecord | None
 
     async def take_up(self, application: Application, difference: Difference) -> None:
         """Serve a changed template.
@@ -76,7 +78,7 @@ class Parts:
         self.access.reload(application)
         try:
             compiled = self.sockets.compile(application)
-            sources = Sources(application, self.functions, self.services)
+            sources = Sources(application, self.functions, self.services, self.record)
             await self.services.provision_more(application)
         except TemplateError:
             self.access.reload(self.functions.application)

@@ -21,20 +21,24 @@ _ROLE: Final = "AWS::IAM::Role"
 _MANAGED_POLICY: Final = "AWS::IAM::ManagedPolicy"
 _ATTACHED: Final = ("AWS::IAM::Policy", "AWS::IAM::RolePolicy", _MANAGED_POLICY)
 
-_WITHOUT_THE_API: Final = frozenset(
+_NOT_EMULATED: Final = frozenset(
     {
         "AWSLambdaBasicExecutionRole",
         "AWSLambdaDynamoDBExecutionRole",
         "AWSLambdaENIManagementAccess",
         "AWSLambdaKinesisExecutionRole",
-        "AWSLambdaSQSQueueExecutionRole",
         "AWSLambdaVPCAccessExecutionRole",
         "AWSXRayDaemonWriteAccess",
         "AWSXrayWriteOnlyAccess",
     }
 )
-"""Policies of AWS that say nothing of `execute-api` (AWS managed policy reference)."""
-_WITH_THE_API: Final[Mapping[str, str | list[str]]] = {
+"""Policies of AWS that say nothing of what is emulated (AWS managed policy reference)."""
+_EMULATED: Final[Mapping[str, str | list[str]]] = {
+    "AWSLambdaSQSQueueExecutionRole": [
+        "sqs:ReceiveMessage",
+        "sqs:DeleteMessage",
+        "sqs:GetQueueAttributes",
+    ],
     "AdministratorAccess": "*",
     "AmazonAPIGatewayInvokeFullAccess": ["execute-api:Invoke", "execute-api:ManageConnections"],
     "PowerUserAccess": "*",
@@ -80,9 +84,9 @@ def _managed(arn: str, declarations: Declarations) -> list[Any]:
     if logical_id is not None:
         return [declarations.properties(logical_id).value("PolicyDocument")]
     name = arn.rpartition("/")[2]
-    if name in _WITH_THE_API:
-        return [{"Statement": {"Effect": "Allow", "Action": _WITH_THE_API[name], "Resource": "*"}}]
-    if name not in _WITHOUT_THE_API:
+    if name in _EMULATED:
+        return [{"Statement": {"Effect": "Allow", "Action": _EMULATED[name], "Resource": "*"}}]
+    if name not in _NOT_EMULATED:
         raise _Unknown
     return []
 

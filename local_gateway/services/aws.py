@@ -24,6 +24,7 @@ from local_gateway.services.errors import CallRejected, ServiceGone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
 
     from local_gateway.api import Application, Identity, Queue, Table
     from local_gateway.services.client import ServiceClient
@@ -41,9 +42,10 @@ class Services:
     start(application)` for both. A template without queues and tables has no child after that.
     """
 
-    def __init__(self, identity: Identity) -> None:
-        """Take whose account and region the services belong to."""
+    def __init__(self, identity: Identity, *, record_calls: Path | None = None) -> None:
+        """Take whose account and region the services belong to, and where calls are recorded."""
         self._identity = identity
+        self._record_calls = record_calls
         self._process: subprocess.Popen[bytes] | None = None
         self._pipe: socket.socket | None = None
         self._listener: asyncio.Task[None] | None = None
@@ -111,6 +113,8 @@ class Services:
                 "pipe": theirs.fileno(),
                 "account_id": self._identity.account_id,
                 "region": self._identity.region,
+                "partition": self._identity.partition,
+                "record": self._record_calls and str(self._record_calls.absolute()),
                 "time": _time(),
             }
             module = "local_gateway.services.moto_server"

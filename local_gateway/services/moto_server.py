@@ -2,7 +2,8 @@
 
 `python -m local_gateway.services.moto_server OPTIONS` with OPTIONS as JSON: `listen`, the number of
 an open listening socket; `pipe`, the number of a socket whose other end the emulator holds;
-`account_id`, `region`, and `time`, the state of the clock as `PACE OFFSET OFFSET_MS`.
+`account_id`, `region`, `partition`, and `time`, the state of the clock as `PACE OFFSET OFFSET_MS`;
+`record`, where functions' calls are recorded, or null.
 
 Lines go out on the pipe: `ready` once, then `QUEUE DUE_MS` for each message that is or will be
 there to receive. A line that comes in is another state of the clock, and is answered `heard`,
@@ -25,6 +26,7 @@ import json
 import os
 import socket
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
@@ -36,7 +38,10 @@ from moto.sqs.responses import SQSResponse
 from werkzeug.exceptions import HTTPException
 
 from local_gateway import clock
+from local_gateway.api import Identity
 from local_gateway.browsers import is_cross_site, is_for_this_machine
+from local_gateway.privileges import actions
+from local_gateway.privileges.record import CallRecord, function_of
 from local_gateway.services import moto_queues
 
 if TYPE_CHECKING:
@@ -56,9 +61,12 @@ _LONG_POLL_STEP_SECONDS = 0.1
 class MotoApp:
     """An ASGI application: AWS's protocols in, moto's answers out."""
 
-    def __init__(self, waits: moto_queues.Waits) -> None:
-        """Take what tells how long the last ReceiveMessage wants to wait."""
+    def __init__(
+        self, waits: moto_queues.Waits, note: Callable[[Scope, bytes], None] | None = None
+    ) -> None:
+        """Take what tells how long the last ReceiveMessage wants to wait, and who notes calls."""
         self._waits = waits
+        self._note = note
         self._sent = asyncio.Event()
 
     def wake(self) -> None:
@@ -69,6 +77,8 @@ class MotoApp:
         """Serve one request."""
         body = await _read(receive)
         if is_for_this_machine(scope["headers"]) and not is_cross_site(scope["headers"]):
+            if self._note is not None:
+                self._note(scope, body)
             status, headers, content = await self.answer(scope, body)
         else:
             status, headers, content = _failure(403, "AccessDenied", "this isn't for web pages")
@@ -168,6 +178,21 @@ def _service(environ: dict[str, Any]) -> str | None:
     return parts[-2] if len(parts) > 1 else None
 
 
+def _noting(record: CallRecord, identity: Identity) -> Callable[[Scope, bytes], None]:
+    """Return what records the calls of functions."""
+
+    def note(scope: Scope, body: bytes) -> None:
+        function = function_of(scope["headers"])
+        environ = _environ(scope, body)
+        service = _service(environ)
+        if function is not None and service in _HANDLERS:
+            target = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2]
+            for action, resource in actions.in_request(service, target, body, identity):
+                record.note(function, action, resource)
+
+    return note
+
+
 def _warm_up(region: str) -> None:
     """Let moto load its service models before somebody waits for them: 0.2 s the first time."""
     authorization = f"AWS4-HMAC-SHA256 Credential=local/20260101/{region}/sqs/aws4_request"
@@ -190,14 +215,19 @@ def _warm_up(region: str) -> None:
         )
 
 
-async def _serve(listening: socket.socket, pipe: socket.socket, region: str) -> None:
+async def _serve(
+    listening: socket.socket,
+    pipe: socket.socket,
+    region: str,
+    note: Callable[[Scope, bytes], None] | None,
+) -> None:
     def tell(queue: str, due_ms: int) -> None:
         app.wake()
         # A full pipe drops the word: mappings also look by themselves now and then.
         with contextlib.suppress(OSError):
             pipe.send(f"{queue} {due_ms}\n".encode())
 
-    app = MotoApp(moto_queues.install(tell))
+    app = MotoApp(moto_queues.install(tell), note)
     _warm_up(region)
     config = uvicorn.Config(
         app,
@@ -246,8 +276,16 @@ def main() -> None:
     _follow(options["time"].split())
     listening = socket.socket(fileno=options["listen"])
     pipe = socket.socket(fileno=options["pipe"])
+    note = None
+    if options["record"] is not None:
+        identity = Identity(
+            region=options["region"],
+            account_id=options["account_id"],
+            partition=options["partition"],
+        )
+        note = _noting(CallRecord(Path(options["record"])), identity)
     with contextlib.suppress(asyncio.CancelledError):
-        asyncio.run(_serve(listening, pipe, options["region"]))
+        asyncio.run(_serve(listening, pipe, options["region"], note))
     os._exit(0)  # nothing is left to write, and clients' connections needn't be waited for
 
 

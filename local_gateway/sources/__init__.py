@@ -20,10 +20,14 @@ if TYPE_CHECKING:
 
     from local_gateway.api import Application, QueueMapping, Schedule
     from local_gateway.integration import Functions
+    from local_gateway.privileges.record import CallRecord
     from local_gateway.services import Services
 
 __all__ = ["AsynchronousInvoker", "Sources"]
 
+POLLER_ACTIONS = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
+"""What a mapping needs of the function's role (Lambda developer guide, "Creating and configuring an
+Amazon SQS event source mapping", execution role permissions)."""
 STOP_GRACE_SECONDS = 1.0
 """How long batches that are being processed may take to finish at a stop."""
 
@@ -31,8 +35,14 @@ STOP_GRACE_SECONDS = 1.0
 class Sources:
     """All event sources of one template."""
 
-    def __init__(self, application: Application, functions: Functions, services: Services) -> None:
-        """Take what to run; nothing moves before `start`.
+    def __init__(
+        self,
+        application: Application,
+        functions: Functions,
+        services: Services,
+        record: CallRecord | None = None,
+    ) -> None:
+        """Take what to run, and who notes what Lambda calls; nothing moves before `start`.
 
         Raises:
             TemplateError: AWS would refuse a mapping or a schedule.
@@ -44,6 +54,7 @@ class Sources:
         self._application = application
         self._functions = functions
         self._services = services
+        self._record = record
         self._asynchronous = AsynchronousInvoker(functions)
         self._pollers: list[QueuePoller] = []
         self._repeats: Callable[[], bool] | None = None
@@ -56,6 +67,7 @@ class Sources:
         for mapping in application.queue_mappings:
             if mapping.is_enabled:
                 queue = application.queues[mapping.queue]
+                self._note(mapping.function, queue.arn)
                 poller = QueuePoller(
                     mapping,
                     queue,
@@ -72,6 +84,12 @@ class Sources:
                 scheduler = Scheduler(schedule, application.identity, self._asynchronous)
                 self._schedulers.append(scheduler)
                 scheduler.start()
+
+    def _note(self, function: str, queue_arn: str) -> None:
+        """Note what Lambda does with the function's role from now on."""
+        if self._record is not None:
+            for action in POLLER_ACTIONS:
+                self._record.note(function, action, queue_arn)
 
     def repeat(self, repeats: Callable[[], bool], *, on: bool) -> None:
         """Let `repeats` decide which records are handed over once more, or none if not `on`."""
