@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 
 import msgspec
 import pytest
@@ -113,9 +114,9 @@ class TestDeliver:
             publication, connections, attempt=3, outlet=stage.outlet, clock=stage.clock
         )
 
-        again = [connections[1], connections[3]]
         assert stage.jobs.sent == [
-            Sent(Delivery(publication=publication, connections=again, attempt=4), 4)
+            Sent(Delivery(publication=publication, connections=[connections[1]], attempt=4), 5),
+            Sent(Delivery(publication=publication, connections=[connections[3]], attempt=4), 6),
         ]
 
     async def test_a_retry_carries_the_same_message_id_and_content(self) -> None:
@@ -136,7 +137,24 @@ class TestDeliver:
         await delivery.deliver(a_publication(), connections, outlet=stage.outlet, clock=stage.clock)
 
         sizes = [len(job.connections) for job in stage.jobs.jobs if isinstance(job, Delivery)]
-        assert sizes == [100, 100, 50]
+        assert sizes == [100, 25, 100, 25]
+
+    async def test_what_failed_together_comes_again_apart(self) -> None:
+        names = [f"c{number}" for number in range(400)]
+        stage = Stage(dict.fromkeys(names, THROTTLED))
+        connections = [a_connection("alice", name) for name in names]
+
+        await delivery.deliver(
+            a_publication(), connections, attempt=4, outlet=stage.outlet, clock=stage.clock
+        )
+
+        waiting = Counter[int]()
+        for sent in stage.jobs.sent:
+            assert isinstance(sent.job, Delivery)
+            waiting[sent.delay_seconds] += len(sent.job.connections)
+        assert sorted(waiting) == list(range(8, 17))
+        assert waiting.total() == 400
+        assert max(waiting.values()) < 400 / 4
 
     async def test_the_last_attempt_gives_up(self) -> None:
         stage = Stage({"alice-1": THROTTLED, "bob-1": GONE})

@@ -11,8 +11,8 @@ import pytest
 
 from cloudpush import accepting, fanout, submitting
 from cloudpush.errors import Conflict, HopLimitReached, QueueUnavailable
-from cloudpush.inbox import Budget
 from cloudpush.model import SHARDS, Delivery, FanOut, MessageState, Receipts, shard_of
+from cloudpush.pacing import Budget
 from cloudpush.ports import Outcome
 from cloudpush.stores.memory_budgets import MemoryBudgetStore
 from cloudpush.submitting import Submission
@@ -329,7 +329,7 @@ async def test_what_fails_for_now_becomes_jobs_of_the_deliver_queue() -> None:
     await broadcast.do_all()
 
     assert stage.jobs.jobs == [
-        Delivery(publication=a_publication(), connections=[alice], attempt=2)
+        Delivery(publication=a_publication(), connections=[alice], attempt=2, is_fanned_out=True)
     ]
 
 

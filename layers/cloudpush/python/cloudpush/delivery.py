@@ -11,14 +11,17 @@ hundred connections, a broadcast for each page, and the jobs of the deliver queu
     TOO_LARGE, REFUSED          drop                    drop                    drop
 
 «Try again» is a job with a delay for that one connection, never for the others of its batch,
-and after `MAX_ATTEMPTS` it is given up. A connection that has still answered nothing but 410
-then, more than two minutes old, is not about to open: it is forgotten.
+and after `MAX_ATTEMPTS` it is given up. Deliveries that failed together come again apart. A
+connection that has still answered nothing but 410 then, more than two minutes old, is not about to
+open: it is forgotten.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import zlib
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -34,16 +37,23 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from cloudpush.model import Job, Publication
+    from cloudpush.pacing import Budget
     from cloudpush.ports import ConnectionStore, JobQueue, ManagementApi
 
 MAX_ATTEMPTS: Final = 8
-"""How often one delivery is tried, over 1 + 2 + … + 64 = 127 seconds."""
+"""How often one delivery is tried, over 1 + 2 + … + 64 = 127 seconds, at most twice that."""
 
 CONNECTIONS_PER_JOB: Final = 100
 """At most so many connections, about 25 KB, stand in one job."""
 
 OPENING_PAUSES: Final = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64)
 """Seconds between the posts of CONNECTION to a socket that is about to open: 1.27 in all."""
+
+LONGEST_DELAY_SECONDS: Final = 900
+"""The longest that a queue keeps a job back."""
+
+MAX_WAIT_MS: Final = 1_000
+"""A job that would wait longer for the budget goes back into its queue."""
 
 POST_SECONDS: Final = 10.0
 """How long the posts of one call may take."""
@@ -94,10 +104,11 @@ async def perform(
     job: Job,
     *,
     outlet: Outlet,
+    budget: Budget | None = None,
     clock: Callable[[], int],
     pause: Callable[[float], Awaitable[object]] = asyncio.sleep,
 ) -> Report:
-    """Do one job of the deliver queue.
+    """Do one job of the deliver queue; what a fan-out left keeps to its budget.
 
     Raises:
         ValueError: the job is one for another queue.
@@ -107,9 +118,7 @@ async def perform(
         case Welcome():
             return await welcome(job, outlet=outlet, clock=clock, pause=pause)
         case Delivery():
-            return await deliver(
-                job.publication, job.connections, attempt=job.attempt, outlet=outlet, clock=clock
-            )
+            return await _deliver_again(job, outlet, budget, clock, pause)
         case Eviction():
             code = protocol.CloseCode(job.close_code)
             return await close(
@@ -119,12 +128,14 @@ async def perform(
             raise ValueError(f"not a job for deliver: {type(job).__name__}")
 
 
-async def deliver(
+async def deliver(  # noqa: PLR0913 — what, to whom, for whom, and how long
     publication: Publication,
     connections: Sequence[Connection],
     *,
     attempt: int = 1,
+    is_fanned_out: bool = False,
     outlet: Outlet,
+    budget: Budget | None = None,
     clock: Callable[[], int],
     deadline_seconds: float = POST_SECONDS,
 ) -> Report:
@@ -132,6 +143,7 @@ async def deliver(
 
     Raises:
         QueueUnavailable: what must be tried again could not be kept.
+        StoreUnavailable: it was of a fan-out, and refusals could not be noted.
     """
     envelope = protocol.UnaddressedEnvelope(publication)
     posts = [Post(each.connection_id, envelope.address_to(each)) for each in connections]
@@ -141,17 +153,52 @@ async def deliver(
     )
     # First what must not be lost. If this fails, the whole call does, and is repeated by whoever
     # made it: at least once. What follows is bookkeeping, and can be made up for.
-    if report.waiting:
+    for seconds, together in _apart(report.waiting, attempt).items():
         outlet.jobs.send(
             [
-                Delivery(publication=publication, connections=chunk, attempt=attempt + 1)
-                for chunk in in_chunks(report.waiting)
+                Delivery(
+                    publication=publication,
+                    connections=chunk,
+                    attempt=attempt + 1,
+                    is_fanned_out=is_fanned_out,
+                )
+                for chunk in _in_chunks(together)
             ],
-            delay_seconds=delay_seconds(attempt),
+            delay_seconds=seconds,
         )
     opened = _looked_after(report.sent, outlet.jobs)
     _keep_books(outlet.store, opened=opened, closed=report.gone, now_ms=clock())
+    if is_fanned_out and budget is not None:
+        budget.heed(throttled=report.throttled, posts=report.posts, now_ms=clock())
     return report
+
+
+async def _deliver_again(
+    job: Delivery,
+    outlet: Outlet,
+    budget: Budget | None,
+    clock: Callable[[], int],
+    pause: Callable[[float], Awaitable[object]],
+) -> Report:
+    """Deliver what failed before; what a fan-out left pays, and waits for its turn."""
+    if job.is_fanned_out and not job.is_paid and budget is not None:
+        wait_ms = budget.pay(len(job.connections), now_ms=clock())
+        if wait_ms > MAX_WAIT_MS:
+            paid = msgspec.structs.replace(job, is_paid=True)
+            seconds = min(LONGEST_DELAY_SECONDS, -(-wait_ms // 1000))
+            outlet.jobs.send([paid], delay_seconds=seconds)
+            return Report()
+        if wait_ms:
+            await pause(wait_ms / 1000)
+    return await deliver(
+        job.publication,
+        job.connections,
+        attempt=job.attempt,
+        is_fanned_out=job.is_fanned_out,
+        outlet=outlet,
+        budget=budget,
+        clock=clock,
+    )
 
 
 async def welcome(
@@ -267,7 +314,21 @@ def delay_seconds(attempt: int) -> int:
     return int(2 ** (attempt - 1))
 
 
-def in_chunks(connections: Sequence[Connection]) -> list[list[Connection]]:
+def _apart(connections: Sequence[Connection], attempt: int) -> dict[int, list[Connection]]:
+    """Group connections by how long each waits: one to two times `delay_seconds`, evenly.
+
+    What failed together would else come again together, and fail again. The same connection waits
+    for the same time in a repeat.
+    """
+    base = delay_seconds(attempt)
+    groups: dict[int, list[Connection]] = defaultdict(list)
+    for each in connections:
+        jitter = zlib.crc32(f"{each.connection_id} {attempt}".encode()) % (base + 1)
+        groups[base + jitter].append(each)
+    return groups
+
+
+def _in_chunks(connections: Sequence[Connection]) -> list[list[Connection]]:
     """Divide connections into what one job holds each."""
     return [
         list(connections[start : start + CONNECTIONS_PER_JOB])

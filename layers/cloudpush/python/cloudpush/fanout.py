@@ -48,10 +48,6 @@ RESERVE_MS: Final = 10_000
 INBOX_RESERVE_MS: Final = 25_000
 """The same, of QoS 1: the writers of a page's inboxes may take some time each."""
 
-LEAST_REFUSED: Final = 10
-"""So many 429 in a page, and a twentieth of it, are the account's quota; fewer are clients that do
-not read: those wait in the deliver queue, each for itself."""
-
 LOOK_MS: Final = 500
 """So often a worker looks whether the publication was paused or cancelled."""
 
@@ -240,27 +236,25 @@ class _Worker:
         """Pay for posts, and wait until the budget allows them; False if that takes too long."""
         budget = self.mailroom.budget
         self.owed = 0
-        if budget is None or not posts:
+        wait_ms = budget.pay(posts, now_ms=self.clock()) if budget is not None else 0
+        if not wait_ms:
             return True
-        wait_ms = budget.store.take(posts, rate=budget.posts_per_second, now_ms=self.clock())
         if wait_ms > min(MAX_WAIT_MS, self.remaining_ms() - self.reserve_ms):
             return False
-        if wait_ms:
-            self.posted = 0  # the budget is used up: another worker would only wait as well
-            await self.pause(wait_ms / 1000)
+        self.posted = 0  # the budget is used up: another worker would only wait as well
+        await self.pause(wait_ms / 1000)
         return True
 
     async def _serve(self, legs: Sequence[Leg]) -> Posted:
         served = await serving.serve(self.message, legs, mailroom=self.mailroom, clock=self.clock)
         report = served.report
         self.report(report)
-        posts = report.posts
-        if self.message.qos:
-            self.owed = posts  # who of them is connected, and what waits, shows only by now
         budget = self.mailroom.budget
-        if budget is not None and report.throttled >= max(LEAST_REFUSED, posts // 20):
-            budget.store.slow_down(now_ms=self.clock())
-        self.posted += posts
+        if self.message.qos:
+            self.owed = report.posts  # who is connected, and what waits, shows only by now
+            if budget is not None:
+                budget.heed(throttled=report.throttled, posts=report.posts, now_ms=self.clock())
+        self.posted += report.posts
         return served.posted
 
     def _save(self, step: FanOutStep) -> frozenset[int]:

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from cloudpush.delivery import Outlet
     from cloudpush.model import Connection, Copy, Inbox, Job, Position
+    from cloudpush.pacing import Budget
     from cloudpush.ports import (
-        BudgetStore,
         Claim,
         Copies,
         FanOutStore,
@@ -57,14 +57,6 @@ _METRICS: Final = {
 
 PATIENCE_MS: Final = 8_000
 """After so long a writer hands what is left to a job."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Budget:
-    """How fast fan-outs may post."""
-
-    store: BudgetStore
-    posts_per_second: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +98,9 @@ async def perform(
         case Drain():
             return await look_after(job.client_id, mailroom=mailroom, clock=clock)
         case _:
-            return await delivery.perform(job, outlet=mailroom.outlet, clock=clock, pause=pause)
+            return await delivery.perform(
+                job, outlet=mailroom.outlet, budget=mailroom.budget, clock=clock, pause=pause
+            )
 
 
 def put(message: Message, client_ids: Sequence[str], *, mailroom: Mailroom, now_ms: int) -> int:

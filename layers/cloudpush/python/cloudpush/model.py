@@ -131,6 +131,10 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True, tag="delivery"):
     publication: Publication
     connections: list[Connection]
     attempt: int = 1
+    is_fanned_out: bool = False
+    """Whether it is what a fan-out left, and pays for its posts as that does."""
+    is_paid: bool = False
+    """Whether it has, and waited for its turn."""
 
 
 class FanOut(msgspec.Struct, frozen=True, kw_only=True, tag="fan-out"):

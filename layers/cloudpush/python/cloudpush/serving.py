@@ -86,7 +86,9 @@ async def serve(
     report = await delivery.deliver(
         message.publication,
         [each for leg in legs for each in leg.connections],
+        is_fanned_out=True,
         outlet=mailroom.outlet,
+        budget=mailroom.budget,
         clock=clock,
         deadline_seconds=POST_SECONDS,
     )
