@@ -41,6 +41,11 @@ def at_least_times_the_floor(limit: float) -> Aim:
     return Aim(limit, is_most=False, of_ratio=True)
 
 
+def at_most_times_the_floor(limit: float) -> Aim:
+    """Aim at no more than this ratio."""
+    return Aim(limit, is_most=True, of_ratio=True)
+
+
 @dataclass(frozen=True, slots=True)
 class Figure:
     """One row: a value per round, and the floor's values in the same rounds."""

@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import msgspec
 from picows import WSCloseCode, WSFrame, WSMsgType
 
-from benchmarks.load import (
+from benchmarks.load.clients import (
     Client,
-    Http,
     address_of,
     check_open,
     now,
     open_clients,
     open_named_clients,
-    quantiles,
-    serve,
 )
+from benchmarks.load.http_client import Http
+from benchmarks.load.process import serve
+from benchmarks.load.window import quantiles
 from cloudpush import clock
 
 if TYPE_CHECKING:

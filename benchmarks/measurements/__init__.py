@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.measurements import (
+    beside,
     broadcast,
     connect,
     echo,
@@ -23,6 +24,7 @@ ALL = (
     push.MEASUREMENT,
     kept.MEASUREMENT,
     broadcast.MEASUREMENT,
+    beside.MEASUREMENT,
     posting.MEASUREMENT,
     idle.MEASUREMENT,
     start.MEASUREMENT,
