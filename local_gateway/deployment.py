@@ -6,6 +6,7 @@ own route asks for and nothing else.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from local_gateway.api import CustomIntegration, LambdaProxy
@@ -15,7 +16,7 @@ from local_gateway.ids import GatewayIds
 from local_gateway.integrations.lambda_proxy import LambdaProxyTarget
 from local_gateway.integrations.unpermitted import UnpermittedTarget
 from local_gateway.routing import CONNECT, DISCONNECT, RouteSelector
-from local_gateway.throttling import ThrottledTarget, route_bucket
+from local_gateway.throttling import ThrottledTarget
 from local_gateway.validation import RequiringTarget, ValidatingTarget, required_parameters
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from local_gateway.deadlines import Alarm, Deadlines
     from local_gateway.integration import Target
     from local_gateway.integrations.backend import Backends
+    from local_gateway.limits import TokenBucket
+    from local_gateway.throttling import Throttles
 
     Timeouts: TypeAlias = "Callable[[int], tuple[Deadlines[TimedCall], Alarm[TimedCall]]]"
     """Takes the milliseconds after which calls are late; returns where they wait for that."""
@@ -71,6 +74,7 @@ class Deployment:
         *,
         access: Access,
         backends: Backends,
+        throttles: Throttles,
         timeouts: Timeouts,
         assumptions: Assumptions = DEFAULTS,
     ) -> None:
@@ -81,8 +85,9 @@ class Deployment:
         self.events = Events(
             api, stage, identity, takes_first=assumptions.repeated_query == "first"
         )
+        bucket = partial(throttles.bucket, api.logical_id, stage)
         targets = {
-            key: compile_target(route, stage, backends, assumptions)
+            key: compile_target(route, stage, backends, assumptions, bucket(key))
             if access.lets_serve(api, stage, route)
             else UnpermittedTarget()
             for key, route in api.routes.items()
@@ -91,7 +96,7 @@ class Deployment:
         """What a handshake has to pass before `connect`; None lets everybody in."""
         self.connect = targets.get(CONNECT)
         """What decides about a handshake; without one every handshake is accepted."""
-        self.connect_bucket = route_bucket(stage, CONNECT)
+        self.connect_bucket = bucket(CONNECT)
         """What throttles handshakes, None if nothing does."""
         self.disconnect = targets.get(DISCONNECT)
         self.select = RouteSelector(
@@ -111,7 +116,11 @@ class Deployment:
 
 
 def compile_target(
-    route: Route, stage: Stage, backends: Backends, assumptions: Assumptions
+    route: Route,
+    stage: Stage,
+    backends: Backends,
+    assumptions: Assumptions,
+    bucket: TokenBucket | None,
 ) -> Target | None:
     """Return what a route calls on this stage, None for one without an integration.
 
@@ -126,7 +135,6 @@ def compile_target(
         return target
     if route.models:
         target = ValidatingTarget(target, route)
-    bucket = route_bucket(stage, route.route_key)
     return target if bucket is None else ThrottledTarget(target, bucket)
 
 

@@ -34,7 +34,7 @@ from local_gateway.mischief import Mischief
 from local_gateway.own import OwnPages
 from local_gateway.privileges.record import CallRecord
 from local_gateway.registry import Registry
-from local_gateway.reload.parts import Parts, Swappable
+from local_gateway.reload.parts import Parts
 from local_gateway.reload.reloader import Reloader
 from local_gateway.server import Server
 from local_gateway.services import EmbeddedValkey, Services
@@ -62,12 +62,16 @@ STOP_SECONDS = 2.8
 class Running:
     """The parts of an emulator that runs, for those who drive it from Python."""
 
-    application: Application
     functions: Functions
     registry: Registry
     management: ManagementApi
     timekeeper: Timekeeper
     faults: Faults
+
+    @property
+    def application(self) -> Application:
+        """What is served at this moment."""
+        return self.functions.application
 
 
 class Emulator:
@@ -246,9 +250,9 @@ class Emulator:
         )
         http = HttpApiFront(application, functions)
         invoke = InvokeApi(application, functions, record=self._record)
-        sources = Swappable(Sources(application, functions, self._services, self._record))
+        sources = Sources(application, functions, self._services, self._record)
         timekeeper = Timekeeper(
-            running=lambda: functions.running() | sources.held.running(),
+            running=lambda: functions.running() | sources.running(),
             followers=self._services,
             why=self._why,
             has_functions=bool(application.functions),
@@ -260,10 +264,9 @@ class Emulator:
             sockets=sockets,
             management=management,
             registry=registry,
-            sources=lambda: sources.held,
+            sources=sources,
         )
         self.running = Running(
-            application=application,
             functions=functions,
             registry=registry,
             management=management,
@@ -323,7 +326,7 @@ class Emulator:
         environment |= endpoints.own_endpoints(application, self.port)
         await functions.start(redirect=self._redirect(application, environment))
         faults.set(options.faults)
-        await sources.held.start()
+        await sources.start()
         self._stack.push_async_callback(sources.stop)
         prewarming = asyncio.create_task(functions.prewarm())
         self._stack.callback(prewarming.cancel)
@@ -339,7 +342,6 @@ class Emulator:
                 environment=environment,
                 redirect=lambda new: self._redirect(new, environment),
                 port=self.port,
-                record=self._record,
             )
             self._watch(application, parts)
 

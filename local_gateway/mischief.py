@@ -44,7 +44,7 @@ class Mischief:
         sockets: WebSocketFront,
         management: ManagementApi,
         registry: Registry,
-        sources: Callable[[], Sources],
+        sources: Sources,
     ) -> None:
         """Take the switch, and what it acts on."""
         self._faults = faults
@@ -76,7 +76,7 @@ class Mischief:
             if is_unreliable
             else self._registry
         )
-        happens, sources = self._faults.happens, self._sources()
+        happens, sources = self._faults.happens, self._sources
         sources.repeat(partial(happens, "duplicate-record"), on="duplicate-record" in on)
         sources.reorder(partial(happens, "reordered-record"), on="reordered-record" in on)
 

@@ -29,6 +29,7 @@ from local_gateway.inspector.journal import Journal
 from local_gateway.integration import IntegrationError, NotInvocable
 from local_gateway.integrations.backend import Backends
 from local_gateway.routing import CONNECT
+from local_gateway.throttling import Throttles
 from local_gateway.upgrade import UPGRADE
 from local_gateway.why import Why
 from local_gateway.wire import Wire
@@ -132,6 +133,7 @@ class WebSocketFront:
             application.identity.region,
             gateway_url,
         )
+        self._throttles = Throttles()
         self._deployments = self.compile(application)
 
     def compile(self, application: model.Application) -> dict[tuple[str, str], Deployment]:
@@ -150,6 +152,7 @@ class WebSocketFront:
                 application.identity,
                 access=self._access,
                 backends=backends,
+                throttles=self._throttles,
                 timeouts=self._timeouts_after,
                 assumptions=self.assumptions,
             )

@@ -25,18 +25,36 @@ ACCOUNT_BURST: Final = 5_000
 _UNLIMITED: Final = Throttle()
 
 
-def route_bucket(stage: Stage, route_key: str) -> TokenBucket | None:
-    """Return the bucket of a route on a stage, None if neither of them is throttled."""
-    of_stage = stage.throttle or _UNLIMITED
-    of_route = stage.route_throttles.get(route_key, _UNLIMITED)
-    rate = of_stage.rate if of_route.rate is None else of_route.rate
-    burst = of_stage.burst if of_route.burst is None else of_route.burst
-    if rate is None and burst is None:
-        return None
-    return TokenBucket(
-        ACCOUNT_RATE if rate is None else rate,
-        burst=float(ACCOUNT_BURST if burst is None else burst),
-    )
+class Throttles:
+    """The buckets of all routes.
+
+    A bucket outlives a changed template as long as its rate and burst stay the same: what was taken
+    from it stays taken.
+    """
+
+    __slots__ = ("_buckets",)
+
+    def __init__(self) -> None:
+        """Begin without any."""
+        self._buckets: dict[tuple[str, str, str], TokenBucket] = {}
+
+    def bucket(self, api: str, stage: Stage, route_key: str) -> TokenBucket | None:
+        """Return the bucket of a route on a stage of an API, None if nothing throttles it."""
+        of_stage = stage.throttle or _UNLIMITED
+        of_route = stage.route_throttles.get(route_key, _UNLIMITED)
+        rate = of_stage.rate if of_route.rate is None else of_route.rate
+        burst = of_stage.burst if of_route.burst is None else of_route.burst
+        if rate is None and burst is None:
+            return None
+        fresh = TokenBucket(
+            ACCOUNT_RATE if rate is None else rate,
+            burst=float(ACCOUNT_BURST if burst is None else burst),
+        )
+        place = (api, stage.name, route_key)
+        known = self._buckets.get(place)
+        if known is None or (known.per_second, known.burst) != (fresh.per_second, fresh.burst):
+            known = self._buckets[place] = fresh
+        return known
 
 
 class ThrottledTarget:

@@ -51,7 +51,6 @@ class Access:
         self._developers = tuple(credentials)
         self.keeps_context_types = keeps_context_types
         self._is_strict = is_strict
-        self._planned = (application.api_keys, application.usage_plans)
         self.plans = UsagePlans(application)
         self.signatures = Signatures(
             region=application.identity.region,
@@ -62,10 +61,7 @@ class Access:
 
     def reload(self, application: Application) -> None:
         """Go by a changed template from now on; what has been used of unchanged plans counts on."""
-        planned = (application.api_keys, application.usage_plans)
-        if planned != self._planned:
-            self._planned = planned
-            self.plans = UsagePlans(application)
+        self.plans.reload(application)
         self.permissions = Permissions(application)
         self._callers = Callers(application, self._developers)
         self.signatures.know(self._callers.credentials)

@@ -25,9 +25,13 @@ class UsagePlans:
 
     def __init__(self, application: Application) -> None:
         """Take the keys and plans; nothing is used yet."""
+        self._allowances: dict[tuple[str, str], _Allowance] = {}
+        self.reload(application)
+
+    def reload(self, application: Application) -> None:
+        """Go by a changed template; what is used stays used where a plan's limits are the same."""
         self._keys = {key.value: key for key in application.api_keys.values()}
         self._plans = tuple(application.usage_plans.values())
-        self._allowances: dict[tuple[str, str], _Allowance] = {}
 
     def take(
         self, value: str | None, *, api_id: str, stage: str, now: float, now_ms: int
@@ -62,18 +66,23 @@ class UsagePlans:
     def _allowance(self, plan: UsagePlan, key: ApiKey) -> _Allowance:
         name = (plan.logical_id, key.logical_id)
         allowance = self._allowances.get(name)
-        if allowance is None:
+        if allowance is None or allowance.limits != _limits(plan):
             allowance = self._allowances[name] = _Allowance(plan)
         return allowance
+
+
+def _limits(plan: UsagePlan) -> tuple[object, ...]:
+    return plan.throttle, plan.quota_limit, plan.quota_period, plan.quota_offset
 
 
 class _Allowance:
     """What one key may still do under one plan."""
 
-    __slots__ = ("_bucket", "_left", "_period", "_plan")
+    __slots__ = ("_bucket", "_left", "_period", "_plan", "limits")
 
     def __init__(self, plan: UsagePlan) -> None:
         self._plan = plan
+        self.limits = _limits(plan)
         throttle = plan.throttle
         self._bucket = (
             None

@@ -32,8 +32,6 @@ class Difference:
     """Logical ids of those that are new, gone or changed."""
     closed_stages: frozenset[tuple[str, str]] = frozenset()
     """API (logical id) and stage of those that are gone."""
-    has_new_sources: bool = False
-    """Whether queue mappings, schedules or what they take from changed."""
 
 
 @dataclass(slots=True)
@@ -62,7 +60,7 @@ def compare(old: Application, new: Application) -> Difference:
     _compare_apis(old, new, lines)
     _compare_http(old, new, lines)
     functions = _compare_functions(old.functions, new.functions, lines)
-    has_new_sources = _compare_sources(old, new, lines)
+    _compare_sources(old, new, lines)
     _compare_services(old, new, lines)
     for name in _fields(old.outputs, new.outputs):
         lines.add("~", f"output {name}: {_shown(name, new.outputs.get(name))}")
@@ -70,7 +68,6 @@ def compare(old: Application, new: Application) -> Difference:
         lines=tuple(lines.found),
         functions=functions,
         closed_stages=_stages(old) - _stages(new),
-        has_new_sources=has_new_sources,
     )
 
 
@@ -153,8 +150,7 @@ def _compare_functions(
     return frozenset(changed)
 
 
-def _compare_sources(old: Application, new: Application, lines: _Lines) -> bool:
-    found = len(lines.found)
+def _compare_sources(old: Application, new: Application, lines: _Lines) -> None:
     for kind, before, after in (
         ("queue mapping", old.queue_mappings, new.queue_mappings),
         ("schedule", old.schedules, new.schedules),
@@ -162,7 +158,6 @@ def _compare_sources(old: Application, new: Application, lines: _Lines) -> bool:
         named = [{each.logical_id: each for each in all_} for all_ in (before, after)]
         for logical_id in lines.compare(kind, *named):
             lines.add("~", f"{kind} {logical_id}")
-    return len(lines.found) > found
 
 
 def _compare_services(old: Application, new: Application, lines: _Lines) -> None:

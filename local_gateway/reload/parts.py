@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol
 
 from local_gateway import endpoints
 from local_gateway.errors import TemplateError
-from local_gateway.sources import Sources
+from local_gateway.sources import check_sources
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -15,32 +15,10 @@ if TYPE_CHECKING:
     from local_gateway.api import Application, Stage, WebSocketApi
     from local_gateway.authorization.access import Access
     from local_gateway.lambdas.functions import Functions
-    from local_gateway.privileges.record import CallRecord
     from local_gateway.reload.difference import Difference
     from local_gateway.services import Services
     from local_gateway.session import WebSocketFront
-
-_Held = TypeVar("_Held", bound="Stoppable")
-
-
-class Stoppable(Protocol):
-    """What can be stopped."""
-
-    async def stop(self) -> None:
-        """Stop."""
-        ...
-
-
-class Swappable(Generic[_Held]):
-    """Holds what is replaced as a whole."""
-
-    def __init__(self, held: _Held) -> None:
-        """Take the first."""
-        self.held = held
-
-    async def stop(self) -> None:
-        """Stop what is held at the time."""
-        await self.held.stop()
+    from local_gateway.sources import Sources
 
 
 class Front(Protocol):
@@ -61,13 +39,12 @@ class Parts:
     fronts: Sequence[Front]
     places: dict[bytes, tuple[WebSocketApi, Stage]]
     """See `endpoints.places`; the server holds this very dictionary."""
-    sources: Swappable[Sources]
+    sources: Sources
     services: Services
     environment: dict[str, str]
     """What every function gets; new environments read it."""
     redirect: Callable[[Application], str]
     port: int
-    record: CallRecord | None
 
     async def take_up(self, application: Application, difference: Difference) -> None:
         """Serve a changed template.
@@ -78,7 +55,7 @@ class Parts:
         self.access.reload(application)
         try:
             compiled = self.sockets.compile(application)
-            sources = Sources(application, self.functions, self.services, self.record)
+            check_sources(application)
             await self.services.provision_more(application)
         except TemplateError:
             self.access.reload(self.functions.application)
@@ -92,7 +69,4 @@ class Parts:
         self.places.clear()
         self.places.update(endpoints.places(application))
         self.sockets.reload(compiled)
-        if difference.has_new_sources:
-            await self.sources.stop()
-            self.sources.held = sources
-            await sources.start()
+        self.sources.reload(application)

@@ -31,7 +31,8 @@ class Scheduler:
         self, schedule: Schedule, identity: Identity, invoker: AsynchronousInvoker
     ) -> None:
         """Take what to fire and how to invoke."""
-        self._schedule = schedule
+        self.schedule = schedule
+        """What it fires."""
         self._expression = parse(schedule.expression, kind=schedule.kind)
         self._identity = identity
         self._invoker = invoker
@@ -56,7 +57,7 @@ class Scheduler:
         self._wait_after(due_ms)
 
     def _fire(self, due_ms: int) -> None:
-        schedule = self._schedule
+        schedule = self.schedule
         event = write_event(schedule, self._identity, due_ms)
         request_id = self._invoker.submit(schedule.function, event)
         _logger.info("%s fired %s (%s)", schedule.name, schedule.function, request_id)

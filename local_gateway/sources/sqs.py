@@ -73,7 +73,8 @@ class QueuePoller:
 
         `poll_seconds` is how often to look at a queue that no word comes from.
         """
-        self._mapping = mapping
+        self.mapping = mapping
+        """What it runs."""
         self._queue = queue
         self._client = client
         self._functions = functions
@@ -92,10 +93,25 @@ class QueuePoller:
         self._running: set[asyncio.Task[None]] = set()
         self._polling: asyncio.Task[None] | None = None
         self._is_waiting = False
+        self._is_retired = False
 
     def start(self) -> None:
         """Start to poll."""
         self._polling = asyncio.create_task(self._poll(), name=f"mapping {self._queue.name}")
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether it polls, or handles a batch."""
+        return self._is_polling or bool(self._running)
+
+    @property
+    def _is_polling(self) -> bool:
+        return self._polling is not None and not self._polling.done()
+
+    def retire(self) -> None:
+        """Receive no more; what was received is handled to its end."""
+        self._is_retired = True
+        self._wake.set()
 
     async def stop(self, grace_seconds: float) -> None:
         """Receive no more; give batches that run some time to finish, then give them up.
@@ -123,14 +139,14 @@ class QueuePoller:
     def running(self) -> set[asyncio.Future[None]]:
         """Return what works, or is about to: batches, and the look at a queue."""
         running: set[asyncio.Future[None]] = set(self._running)
-        if not self._is_waiting or self._wake.is_set():
+        if self._is_polling and (not self._is_waiting or self._wake.is_set()):
             if self._rest is None:
                 self._rest = asyncio.get_running_loop().create_future()
             running.add(self._rest)
         return running
 
     async def _poll(self) -> None:
-        while True:
+        while not self._is_retired or self._late or self._held:
             if len(self._running) >= self._concurrency.limit:
                 await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
                 self._concurrency.grow(clock.machine())
@@ -152,6 +168,12 @@ class QueuePoller:
                 if not self._running:
                     self._concurrency.reset()
                 await self._wait(self._poll_seconds)
+        self._come_to_rest()
+
+    def _come_to_rest(self) -> None:
+        if self._rest is not None:
+            self._rest.set_result(None)
+            self._rest = None
 
     def _reorder(self, messages: list[Message]) -> list[Message]:
         """Hold some back, and return the others; those of the last time come behind them."""
@@ -172,7 +194,7 @@ class QueuePoller:
         A batch of more than ten takes several receives. On AWS it needs a window; here it may do
         without one, and is then made of what is there.
         """
-        mapping = self._mapping
+        mapping = self.mapping
         messages: list[Message] = list(await self._receive(mapping.batch_size))
         if not messages or (not mapping.batching_window_seconds and len(messages) < _RECEIVE_COUNT):
             return messages
@@ -195,9 +217,8 @@ class QueuePoller:
     async def _wait(self, seconds: float) -> None:
         """Wait until there is something to look for, but no longer than `seconds`."""
         self._is_waiting = True
-        if self._rest is not None and not self._wake.is_set():
-            self._rest.set_result(None)
-            self._rest = None
+        if not self._wake.is_set():
+            self._come_to_rest()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._wake.wait()
@@ -239,7 +260,7 @@ class QueuePoller:
 
     async def _invoke(self, event: bytes, message_ids: list[str]) -> frozenset[str]:
         """Return which messages failed."""
-        mapping = self._mapping
+        mapping = self.mapping
         everything = frozenset(message_ids)
         try:
             result = await self._functions.invoke(mapping.function, event)

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from local_gateway.api import ApiKey, Throttle, UsagePlan
+from local_gateway.api import ApiKey, Application, Throttle, UsagePlan
 from local_gateway.authorization.errors import QuotaExceeded, RateExceeded
 from local_gateway.authorization.usage_plans import UsagePlans, period_of
 from tests.fakes.gateway import application
@@ -23,13 +23,17 @@ PLAN = UsagePlan(
 )
 
 
-def plans(**plan: object) -> UsagePlans:
+def described(**plan: object) -> Application:
     keys = {
         name: ApiKey(logical_id=name, key_id=name, name=name, value=name, is_enabled=True)
         for name in ("A", "B")
     }
     gold = replace(PLAN, **plan)  # pyright: ignore[reportArgumentType] — what a test gives
-    return UsagePlans(application(api_keys=keys, usage_plans={"Gold": gold}))
+    return application(api_keys=keys, usage_plans={"Gold": gold})
+
+
+def plans(**plan: object) -> UsagePlans:
+    return UsagePlans(described(**plan))
 
 
 def take(of: UsagePlans, value: str, *, now: float = 0.0, now_ms: int = 0) -> str:
@@ -86,3 +90,15 @@ def test_what_the_throttle_refuses_is_not_taken_from_the_quota() -> None:
         take(gold, "A")
 
     assert take(gold, "A", now=1.0) == "A"
+
+
+def test_what_is_used_stays_used_until_the_limits_of_its_plan_change() -> None:
+    gold = plans(quota_limit=1, quota_period="DAY")
+    take(gold, "A")
+
+    gold.reload(described(quota_limit=1, quota_period="DAY", keys=("A",)))
+    with pytest.raises(QuotaExceeded):
+        take(gold, "A")
+    gold.reload(described(quota_limit=2, quota_period="DAY"))
+
+    assert take(gold, "A") == "A"

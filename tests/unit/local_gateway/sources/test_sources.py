@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -188,6 +189,73 @@ async def test_schedules_fire_and_stop(services: Services) -> None:
     assert [event["resources"] for event in functions.events["Work"]] == [
         ["arn:aws:events:us-east-1:123456789012:rule/soon"]
     ]
+
+
+@pytest.mark.usefixtures("still")
+async def test_a_schedule_that_a_changed_template_leaves_alone_keeps_its_times(
+    services: Services,
+) -> None:
+    kept = Schedule(logical_id="Kept", name="kept", expression="rate(1 hour)", function="Work")
+    gone = replace(kept, logical_id="Gone", name="gone", function="Bury")
+    new = replace(kept, logical_id="New", name="new", function="Bury")
+    functions = RecordingFunctions()
+    sources = Sources(application(schedules=(kept, gone)), functions, services)
+    await sources.start()
+    await clock.advance(1800)
+
+    sources.reload(application(schedules=(kept, new)))
+    await clock.advance(1800)
+    await asyncio.wait(sources.running())
+    before = {name: len(functions.events[name]) for name in ("Work", "Bury")}
+    await clock.advance(1800)
+    await asyncio.wait(sources.running())
+    await sources.stop()
+
+    assert before == {"Work": 1, "Bury": 0}
+    assert [event["resources"] for event in functions.events["Bury"]] == [
+        ["arn:aws:events:us-east-1:123456789012:rule/new"]
+    ]
+
+
+async def test_a_batch_of_a_mapping_that_a_changed_template_replaces_ends_as_it_began(
+    services: Services,
+) -> None:
+    functions = RecordingFunctions()
+    functions.hold = asyncio.Event()
+    long = replace(JOBS, attributes={"VisibilityTimeout": "30"})
+    sources = Sources(application(mapping(long, "Work")), functions, services)
+    await sources.start()
+    await send(services, "begun")
+    await functions.wait_for("Work", 1)
+
+    sources.reload(application(mapping(long, "Work", batch_size=1)))
+    await send(services, "next")
+    await functions.wait_for("Work", 2)
+    functions.hold.set()
+    await asyncio.wait(sources.running())
+    await sources.stop()
+
+    attributes = {"QueueUrl": JOBS.url, "AttributeNames": ["All"]}
+    left = (await services.client.call("sqs", "GetQueueAttributes", attributes))["Attributes"]
+    assert [len(event["Records"]) for event in functions.events["Work"]] == [1, 1]
+    assert left["ApproximateNumberOfMessages"] == "0"
+    assert left["ApproximateNumberOfMessagesNotVisible"] == "0"
+
+
+async def test_a_mapping_of_a_changed_template_has_the_faults_that_are_on(
+    services: Services,
+) -> None:
+    functions = RecordingFunctions()
+    sources = Sources(application(), functions, services)
+    await sources.start()
+    sources.repeat(lambda: True, on=True)
+
+    sources.reload(application(mapping(JOBS, "Work")))
+    await send(services, "twice")
+    events = await functions.wait_for("Work", 2)
+    await sources.stop()
+
+    assert [event["Records"][0]["body"] for event in events] == ["twice", "twice"]
 
 
 async def test_a_function_that_may_outlast_the_visibility_timeout_is_refused() -> None:
