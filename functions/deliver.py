@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cloudpush import boundary, clock, inbox, wiring
+from cloudpush import boundary, clock, performing, wiring
 from cloudpush.observability import count_report
 
 if TYPE_CHECKING:
@@ -17,5 +17,5 @@ wiring.prepare("mailroom")
 @boundary.performs_jobs
 async def handler(job: Job, context: LambdaContext) -> None:
     """Do one job."""
-    report = await inbox.perform(job, mailroom=wiring.current().mailroom, clock=clock.now_ms)
+    report = await performing.perform(job, mailroom=wiring.current().mailroom, clock=clock.now_ms)
     count_report(report)

@@ -11,7 +11,7 @@ import pytest
 
 from cloudpush import accepting, fanout
 from cloudpush.delivery import Outlet
-from cloudpush.inbox import Mailroom
+from cloudpush.mailroom import Mailroom
 from cloudpush.model import FanOut, Policy
 from cloudpush.ports import Outcome
 from cloudpush.queues.memory import MemoryJobQueue

@@ -48,7 +48,8 @@ def append(
 
 
 def claim(inboxes: InboxStore, *, owner: str = "w1", now_ms: int = T0) -> Claim:
-    return inboxes.claim("alice", owner=owner, lease_ms=LEASE_MS, now_ms=now_ms)
+    [claim] = inboxes.claim(["alice"], owner=owner, lease_ms=LEASE_MS, now_ms=now_ms)
+    return claim
 
 
 def settle(

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cloudpush import accepting, inbox
+from cloudpush import accepting, greeting, inbox
 from cloudpush.delivery import Outlet
-from cloudpush.inbox import Mailroom
+from cloudpush.mailroom import Mailroom
 from cloudpush.model import Policy, Publication, Trigger, Welcome
 from tests.contract.connection_stores import T0, connection
 from tests.fakes.jobs import RecordingJobQueue
@@ -90,9 +90,9 @@ async def test_what_each_path_costs(
     await push("warm", "bob")
     counted()
     found: dict[str, int] = {}
-    await inbox.greet(Welcome(connection=one), mailroom=mailroom, clock=lambda: T0)
+    await greeting.greet(Welcome(connection=one), mailroom=mailroom, clock=lambda: T0)
     counted()
-    await inbox.greet(Welcome(connection=one), mailroom=mailroom, clock=lambda: T0)
+    await greeting.greet(Welcome(connection=one), mailroom=mailroom, clock=lambda: T0)
     found["connect"] = counted()
     await push("first", "alice")
     inbox.acknowledge("alice", through_seq=1, mailroom=mailroom, now_ms=T0)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cloudpush import accepting, fanout
 from cloudpush.delivery import Outlet
-from cloudpush.inbox import Mailroom
+from cloudpush.mailroom import Mailroom
 from cloudpush.model import (
     CONNECTION_LIFETIME_MS,
     Connection,

@@ -14,10 +14,19 @@ from dataclasses import dataclass, field
 from random import Random  # noqa: TID251 — seeded by the test
 from typing import TYPE_CHECKING, Any, cast
 
-from cloudpush import accepting, admission, expanding, fanout, inbox, messaging, notifying, sweeping
+from cloudpush import (
+    accepting,
+    admission,
+    expanding,
+    fanout,
+    messaging,
+    notifying,
+    performing,
+    sweeping,
+)
 from cloudpush.delivery import Outlet
 from cloudpush.errors import CloudpushError, ReceiverUnavailable
-from cloudpush.inbox import Mailroom
+from cloudpush.mailroom import Mailroom
 from cloudpush.model import (
     DEFAULT_TTL_MS,
     Expansion,
@@ -339,7 +348,9 @@ class World:
             )
         if isinstance(job, Notice):
             return await self._notify(job)
-        return await inbox.perform(job, mailroom=self.mailroom, clock=self.clock, pause=self._pause)
+        return await performing.perform(
+            job, mailroom=self.mailroom, clock=self.clock, pause=self._pause
+        )
 
     async def _notify(self, job: Notice) -> None:
         received = Received(job=job, record_id="r", receipt_handle="h", receive_count=1)

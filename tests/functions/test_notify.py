@@ -80,7 +80,7 @@ def test_what_is_no_job_fails_alone(environment: Environment) -> None:
 
 
 def test_a_job_of_another_queue_fails_the_batch(environment: Environment, lines: Lines) -> None:
-    event = sqs_event(Notice(receipts=[DELIVERED]), Drain(client_id="alice"))
+    event = sqs_event(Notice(receipts=[DELIVERED]), Drain(client_ids=["alice"]))
 
     answer = notify.handler(event, FakeLambdaContext())
 

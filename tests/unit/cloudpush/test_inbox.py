@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 import pytest
 
-from cloudpush import accepting, inbox, publishing, sweeping
+from cloudpush import accepting, draining, greeting, inbox, publishing, sweeping
 from cloudpush.errors import InvalidMessage, PayloadTooLarge, QueueUnavailable
 from cloudpush.model import (
     Drain,
@@ -36,7 +36,7 @@ async def push(stage: Stage, *client_ids: str, **options: Any) -> accepting.Acce
 
 
 async def drain(stage: Stage, client_id: str = "alice") -> None:
-    await inbox.look_after(client_id, mailroom=stage.mailroom, clock=stage.clock)
+    await draining.drain([client_id], mailroom=stage.mailroom, clock=stage.clock)
 
 
 def record_of(stage: Stage) -> MessageRecord:
@@ -69,7 +69,7 @@ async def test_a_message_is_sent_recorded_and_looked_after() -> None:
     assert (accepted.missing, accepted.offline) == ([], [])
     assert state_of(stage) is ReceiptState.SENT
     assert [(each.job, each.delay_seconds) for each in stage.jobs.sent] == [
-        (Drain(client_id="alice"), 3)
+        (Drain(client_ids=["alice"]), 3)
     ]
 
 
@@ -153,7 +153,7 @@ async def test_a_pending_connection_is_left_to_its_welcome() -> None:
     await push(stage, "alice")
     assert posted(stage) == []
 
-    await inbox.greet(
+    await greeting.greet(
         Welcome(connection=connection),
         mailroom=stage.mailroom,
         clock=stage.clock,
@@ -175,7 +175,7 @@ async def test_a_push_of_qos_0_that_opens_a_connection_leaves_no_inbox_waiting()
     opened = stage.find("alice-1")
     assert opened is not None
     assert opened.is_open
-    assert stage.jobs.sent == [Sent(Drain(client_id="alice"), delay_seconds=1)]
+    assert stage.jobs.sent == [Sent(Drain(client_ids=["alice"]), delay_seconds=1)]
 
 
 async def test_a_connection_whose_inbox_nobody_would_look_after_stays_pending() -> None:
@@ -279,7 +279,7 @@ async def test_continuity_is_proven_or_the_loss_is_named(
             epoch="e1",
             now_ms=stage.clock(),
         )
-    stage.inboxes.claim("alice", owner="w", lease_ms=1, now_ms=stage.clock())
+    stage.inboxes.claim(["alice"], owner="w", lease_ms=1, now_ms=stage.clock())
     acknowledge(stage, 2)
 
     answer = inbox.resume(
@@ -316,7 +316,7 @@ async def test_an_inbox_whose_writer_died_is_looked_after() -> None:
     )
 
     assert found == 1
-    assert stage.jobs.jobs == [Drain(client_id="alice")]
+    assert stage.jobs.jobs == [Drain(client_ids=["alice"])]
 
 
 @pytest.mark.parametrize(

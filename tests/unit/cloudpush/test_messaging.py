@@ -254,5 +254,5 @@ async def test_the_first_frame_of_a_pending_connection_has_its_inbox_looked_afte
     await receive(stage, '{"msgType":3}')
 
     assert [(each.job, each.delay_seconds) for each in stage.jobs.sent] == [
-        (Drain(client_id="bob"), 1)
+        (Drain(client_ids=["bob"]), 1)
     ]

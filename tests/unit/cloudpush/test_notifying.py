@@ -88,7 +88,7 @@ async def test_a_queue_that_does_not_postpone_changes_nothing_else() -> None:
 
 async def test_a_job_of_another_queue_is_no_notice() -> None:
     job = Received(
-        job=Drain(client_id="alice"), record_id="r1", receipt_handle="h", receive_count=1
+        job=Drain(client_ids=["alice"]), record_id="r1", receipt_handle="h", receive_count=1
     )
 
     with pytest.raises(TypeError, match="Drain"):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cloudpush import accepting, fanout, inbox
+from cloudpush import accepting, fanout, performing
 from cloudpush.model import FanOut
 from cloudpush.pacing import Budget
 from cloudpush.ports import Outcome
@@ -112,7 +112,7 @@ class Deployment:
                 pause=self.stage.pause,
             )
         else:
-            await inbox.perform(
+            await performing.perform(
                 job, mailroom=self.mailroom, clock=self.stage.clock, pause=self.stage.pause
             )
 

@@ -20,7 +20,7 @@ from cloudpush.targets import check_targets
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from cloudpush.inbox import Mailroom
+    from cloudpush.mailroom import Mailroom
     from cloudpush.model import Publication
 
 MAX_DELAY_MS: Final = 30 * 24 * 60 * 60 * 1000

@@ -34,7 +34,7 @@ from cloudpush.model import YOUNG_MS, Connection, Delivery, Drain, Eviction, Wel
 from cloudpush.ports import Outcome, Post
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from cloudpush.model import Job, Publication
     from cloudpush.pacing import Budget
@@ -45,6 +45,9 @@ MAX_ATTEMPTS: Final = 8
 
 CONNECTIONS_PER_JOB: Final = 100
 """At most so many connections, about 25 KB, stand in one job."""
+
+CLIENTS_PER_JOB: Final = 100
+"""So many inboxes are drained side by side, by one job."""
 
 OPENING_PAUSES: Final = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64)
 """Seconds between the posts of CONNECTION to a socket that is about to open: 1.27 in all."""
@@ -309,6 +312,19 @@ def judge(
     return report
 
 
+def look_again(client_ids: Iterable[str], *, jobs: JobQueue, delay_seconds: int = 0) -> None:
+    """Have jobs look at these clients' inboxes, after so long.
+
+    Raises:
+        QueueUnavailable: some were not taken.
+    """
+    wanted = sorted(set(client_ids))
+    chunks = [
+        wanted[start : start + CLIENTS_PER_JOB] for start in range(0, len(wanted), CLIENTS_PER_JOB)
+    ]
+    jobs.send([Drain(client_ids=each) for each in chunks], delay_seconds=delay_seconds)
+
+
 def delay_seconds(attempt: int) -> int:
     """Return how long a job waits after this attempt: 1, 2, 4 seconds and so on."""
     return int(2 ** (attempt - 1))
@@ -388,7 +404,7 @@ def _looked_after(sent: Sequence[Connection], jobs: JobQueue) -> Sequence[Connec
     if not pending:
         return sent
     try:
-        jobs.send([Drain(client_id=each) for each in sorted(pending)], delay_seconds=1)
+        look_again(pending, jobs=jobs, delay_seconds=1)
     except QueueUnavailable:
         _log.warning("inboxes of new connections are not looked after yet", exc_info=True)
         return [each for each in sent if each.is_open]

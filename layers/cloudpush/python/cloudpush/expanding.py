@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from cloudpush import fanout, inbox
+from cloudpush import draining, fanout, inbox
 from cloudpush.delivery import Report
 from cloudpush.model import Expansion, MessageState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from cloudpush.inbox import Mailroom
+    from cloudpush.mailroom import Mailroom
     from cloudpush.model import Job, Message
 
 MAX_DELAY_MS: Final = 15 * 60 * 1000
@@ -72,6 +72,6 @@ async def expand(message: Message, *, mailroom: Mailroom, clock: Callable[[], in
     """
     clients = message.clients or []
     inbox.put(message, clients, mailroom=mailroom, now_ms=clock())
-    report, offline = await inbox.send(clients, mailroom=mailroom, clock=clock)
+    report, offline = await draining.send(clients, mailroom=mailroom, clock=clock)
     mailroom.messages.finish(message.message_id, now_ms=clock())
     return Expanded(report=report, offline=offline)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from cloudpush.delivery import Report
-    from cloudpush.inbox import Mailroom
+    from cloudpush.mailroom import Mailroom
     from cloudpush.model import Message, Posted
     from cloudpush.serving import Leg
 

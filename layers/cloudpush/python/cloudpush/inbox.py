@@ -1,4 +1,4 @@
-"""Look after a client's inbox: what comes in, what goes out, and what is over.
+"""Look after a client's inbox: what comes in, and what is over. What goes out is `draining`.
 
     append ──► inbox ──► claim ──► post ──► «sent»        one writer at a time, by a lease
                  ▲                   │
@@ -11,39 +11,19 @@ Whatever crosses from a client's home in the store to a message's is written in 
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from cloudpush import delivery, notifying, protocol
-from cloudpush.delivery import Report
-from cloudpush.model import Drain, Message, Receipt, ReceiptState, Welcome
-from cloudpush.ports import Append, Grant, Outcome, Post
-from cloudpush.protocol import CloseCode, Resumption, is_client_id
-from cloudpush.tally import Tally
+from cloudpush import notifying
+from cloudpush.model import Message, Receipt, ReceiptState
+from cloudpush.ports import Append
+from cloudpush.protocol import Resumption, is_client_id
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Sequence
 
-    from cloudpush.delivery import Outlet
-    from cloudpush.model import Connection, Copy, Inbox, Job, Position
-    from cloudpush.pacing import Budget
-    from cloudpush.ports import (
-        Claim,
-        Copies,
-        FanOutStore,
-        InboxStore,
-        JobQueue,
-        MessageStore,
-        Outgoing,
-        Recorded,
-    )
-
-LEASE_MS: Final = 15_000
-"""How long a writer has an inbox to itself without claiming again: longer than its posts take."""
-
-POST_SECONDS: Final = 5.0
-"""How long the posts of one claim may take."""
+    from cloudpush.mailroom import Mailroom
+    from cloudpush.model import Copy, Inbox, Position
+    from cloudpush.ports import Copies, Recorded
 
 PAGE: Final = 500
 """So many messages are acknowledged, or expire, in one step."""
@@ -54,53 +34,6 @@ _METRICS: Final = {
     Append.FULL: "Rejected",
     Append.EXPIRED: "Expired",
 }
-
-PATIENCE_MS: Final = 8_000
-"""After so long a writer hands what is left to a job."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mailroom:
-    """The ports that kept messages need."""
-
-    outlet: Outlet
-    inboxes: InboxStore
-    messages: MessageStore
-    fan_outs: FanOutStore
-    expansions: JobQueue
-    """The fan-out queue: the parts of messages that are still to be expanded, and fan-outs."""
-    new_id: Callable[[], str]
-    """Unguessable: names of writers, epochs."""
-    notices: JobQueue | None = None
-    """The queue of receipts to be told to their sender; None where nobody is told."""
-    budget: Budget | None = None
-    """Of fan-outs; None is not limited."""
-    tally: Tally = field(default_factory=Tally)
-    """What is counted and measured on the way."""
-
-
-async def perform(
-    job: Job,
-    *,
-    mailroom: Mailroom,
-    clock: Callable[[], int],
-    pause: Callable[[float], Awaitable[object]] = asyncio.sleep,
-) -> Report:
-    """Do one job of the deliver queue.
-
-    Raises:
-        ValueError: the job is one for another queue.
-        StoreUnavailable, QueueUnavailable: it has to be done again.
-    """
-    match job:
-        case Welcome():
-            return await greet(job, mailroom=mailroom, clock=clock, pause=pause)
-        case Drain():
-            return await look_after(job.client_id, mailroom=mailroom, clock=clock)
-        case _:
-            return await delivery.perform(
-                job, outlet=mailroom.outlet, budget=mailroom.budget, clock=clock, pause=pause
-            )
 
 
 def put(message: Message, client_ids: Sequence[str], *, mailroom: Mailroom, now_ms: int) -> int:
@@ -148,99 +81,6 @@ def put(message: Message, client_ids: Sequence[str], *, mailroom: Mailroom, now_
     return len(client_ids) - sum(map(message.is_tracked, client_ids))
 
 
-async def send(
-    client_ids: Sequence[str], *, mailroom: Mailroom, clock: Callable[[], int]
-) -> tuple[Report, list[str]]:
-    """Send what waits for these clients, side by side; return those that have no connection too.
-
-    For them nothing is done: whoever connects later begins with what waits.
-    """
-    valid = [each for each in client_ids if is_client_id(each)]
-    found = mailroom.outlet.store.resolve(valid, now_ms=clock())
-    reached = {each: _opened(found[each]) for each in found}
-    reports = await asyncio.gather(
-        *(
-            drain(each, mailroom=mailroom, clock=clock, connections=connections)
-            for each, connections in reached.items()
-            if connections
-        )
-    )
-    report = Report()
-    for each in reports:
-        report += each
-    return report, [each for each in valid if not reached.get(each)]
-
-
-async def look_after(client_id: str, *, mailroom: Mailroom, clock: Callable[[], int]) -> Report:
-    """Do what is due: settle what has expired, send again what was not acknowledged."""
-    expire(client_id, mailroom=mailroom, now_ms=clock())
-    return await drain(client_id, mailroom=mailroom, clock=clock)
-
-
-async def drain(
-    client_id: str,
-    *,
-    mailroom: Mailroom,
-    clock: Callable[[], int],
-    connections: Sequence[Connection] | None = None,
-    has_new_run: bool = False,
-) -> Report:
-    """Send what waits for a client, if no other writer is at it.
-
-    Args:
-        client_id: whose inbox.
-        mailroom: the ports.
-        clock: milliseconds since the epoch.
-        connections: the client's, where they were just read.
-        has_new_run: whether the caller just opened a connection. If the lease is held then, its
-            holder may know the connection as pending, and be about to park:
-
-                holder   claims ──────── finds nobody open ──── parks: not at this fence, claims
-                opener            opens               open again
-
-            So the run begins once more, and a job looks again when the lease runs out, because
-            the holder may have died.
-    """
-    owner = mailroom.new_id()
-    report = Report()
-    patience_ends_ms = clock() + PATIENCE_MS
-    while True:
-        now_ms = clock()
-        claim = mailroom.inboxes.claim(client_id, owner=owner, lease_ms=LEASE_MS, now_ms=now_ms)
-        if claim.grant is Grant.HELD and has_new_run and claim.inbox is not None:
-            has_new_run = False
-            mailroom.inboxes.open(client_id, epoch=claim.inbox.epoch, now_ms=now_ms)
-            _look_again(client_id, claim.inbox.owned_until_ms - now_ms, mailroom)
-            continue
-        if claim.inbox is None or claim.grant is Grant.HELD:
-            return report
-        is_over, is_parked = claim.grant is Grant.IDLE, False
-        match claim.grant:
-            case Grant.EXPIRED:
-                expire(client_id, mailroom=mailroom, now_ms=now_ms)
-            case Grant.EXHAUSTED:
-                report += await _close(claim, owner, mailroom, clock)
-            case Grant.ENTRIES:
-                first = claim.outgoing[0].entry.publication
-                mailroom.tally.measure("InboxDepth", claim.inbox.depth)
-                mailroom.tally.measure("InboxAge", max(0, now_ms - first.accepted_at_ms))
-                connections = connections or _connections_of(client_id, mailroom, now_ms)
-                posted = await _post(claim, owner, connections, mailroom, clock)
-                report += posted.report
-                is_over, is_parked = posted.is_over, posted.is_parked
-                connections = None
-            case _:
-                pass
-        if claim.timer_delay_ms is not None and not is_parked:
-            _look_again(client_id, claim.timer_delay_ms, mailroom)
-        if is_over:
-            return report
-        if clock() > patience_ends_ms:
-            mailroom.inboxes.release(client_id, owner=owner, now_ms=clock())
-            _look_again(client_id, 0, mailroom)
-            return report
-
-
 def acknowledge(
     client_id: str,
     *,
@@ -267,37 +107,16 @@ def acknowledge(
             return row
 
 
-async def take_acknowledgement(
-    sender: Connection,
-    *,
-    inbound: protocol.Inbound,
-    mailroom: Mailroom,
-    clock: Callable[[], int],
-) -> Report:
-    """Do what BUSINESS_ACK says, and go on sending where the window lets more out."""
-    seq = inbound.seq
-    is_seq = isinstance(seq, int) and not isinstance(seq, bool) and seq > 0
-    row = acknowledge(
-        sender.client_id,
-        through_seq=seq if is_seq else None,
-        message_ids=[inbound.message_id] if inbound.message_id else [],
-        epoch=inbound.epoch if isinstance(inbound.epoch, str) else None,
-        mailroom=mailroom,
-        now_ms=clock(),
-    )
-    if row is None or row.depth <= row.in_flight:
-        return Report()
-    return await drain(sender.client_id, mailroom=mailroom, clock=clock)
-
-
-def expire(client_id: str, *, mailroom: Mailroom, now_ms: int) -> None:
-    """Settle what no client can get any more, because its time is over."""
+def expire(client_id: str, *, mailroom: Mailroom, now_ms: int) -> int:
+    """Settle what no client can get any more, because its time is over; return how many."""
+    count = 0
     while True:
         found = mailroom.inboxes.read_expired(client_id, limit=PAGE, now_ms=now_ms)
         if found.copies:
             _end(client_id, found, ReceiptState.EXPIRED, mailroom, now_ms)
+        count += len(found.copies)
         if len(found.copies) < PAGE:
-            return
+            return count
 
 
 def resume(
@@ -329,129 +148,6 @@ def resume(
         is_resumed=False,
         lost=(known_seq + 1, row.settled_seq) if is_lost else None,
     )
-
-
-async def greet(
-    job: Welcome,
-    *,
-    mailroom: Mailroom,
-    clock: Callable[[], int],
-    pause: Callable[[float], Awaitable[object]] = asyncio.sleep,
-) -> Report:
-    """Send CONNECTION, with where the client's inbox stands, and then what waits in it."""
-    client_id = job.connection.client_id
-    resumption = resume(client_id, job.position, mailroom=mailroom, now_ms=clock())
-    report = await delivery.welcome(
-        job, resumption=resumption, outlet=mailroom.outlet, clock=clock, pause=pause
-    )
-    # Also where nothing waited before: whoever appended since then saw a connection that was still
-    # pending, and left it to us.
-    if report.sent:
-        report += await drain(client_id, mailroom=mailroom, clock=clock, has_new_run=True)
-    return report
-
-
-@dataclass(frozen=True, slots=True)
-class _Posted:
-    report: Report
-    is_over: bool
-    """Whether the writer has let go of the lease."""
-    is_parked: bool = False
-
-
-async def _post(
-    claim: Claim,
-    owner: str,
-    connections: Sequence[Connection],
-    mailroom: Mailroom,
-    clock: Callable[[], int],
-) -> _Posted:
-    """Post what a claim granted.
-
-    Frame by frame: a connection that did not take one gets none of those behind it. What it
-    misses comes with the resend, in order.
-    """
-    inbox = claim.inbox
-    assert inbox is not None  # noqa: S101 — a claim that grants entries has a row
-    report, is_sent = await _post_frames(claim.outgoing, inbox.epoch, connections, mailroom, clock)
-    now_ms = clock()
-    if is_sent:
-        recorded = mailroom.messages.record(
-            [
-                Receipt(
-                    message_id=each.entry.publication.message_id,
-                    client_id=inbox.client_id,
-                    state=ReceiptState.SENT,
-                    at_ms=now_ms,
-                )
-                for each in claim.outgoing
-                if each.entry.is_tracked
-            ],
-            now_ms=now_ms,
-        )
-        first_sends = sum(each is not None and each.is_news for each in recorded)
-        mailroom.tally.count("FirstSends", first_sends)
-        mailroom.tally.count("Resends", len(recorded) - first_sends)
-    if len(report.gone) == len(connections):
-        # False if a connection came meanwhile: then go on, for it.
-        is_parked = mailroom.inboxes.park(
-            inbox.client_id, owner=owner, fence=inbox.fence, now_ms=now_ms
-        )
-        return _Posted(report, is_parked, is_parked)
-    if report.waiting or report.dropped:
-        mailroom.inboxes.release(inbox.client_id, owner=owner, now_ms=now_ms)
-        return _Posted(report, is_over=True)
-    return _Posted(report, is_over=False)
-
-
-async def _post_frames(
-    outgoing: Sequence[Outgoing],
-    epoch: str,
-    connections: Sequence[Connection],
-    mailroom: Mailroom,
-    clock: Callable[[], int],
-) -> tuple[Report, bool]:
-    """Post to every connection, side by side; tell also whether one of them took everything."""
-
-    async def post_to(connection: Connection) -> Outcome:
-        envelopes = [
-            protocol.encode_entry(connection, each.entry, epoch=epoch, after=each.after)
-            for each in outgoing
-        ]
-        frames = protocol.join_into_frames(envelopes, takes_batches=connection.takes_batches)
-        for frame in frames:
-            [outcome] = await mailroom.outlet.gateway.post_to_connections(
-                [Post(connection.connection_id, frame)], deadline_seconds=POST_SECONDS
-            )
-            if outcome is not Outcome.SENT or clock() > ends_ms:
-                return outcome if outcome is not Outcome.SENT else Outcome.UNAVAILABLE
-        return Outcome.SENT
-
-    ends_ms = clock() + round(POST_SECONDS * 1000)
-    outcomes = await asyncio.gather(*(post_to(each) for each in connections))
-    report = delivery.judge(connections, outcomes, outlet=mailroom.outlet, clock=clock)
-    return report, Outcome.SENT in outcomes
-
-
-async def _close(claim: Claim, owner: str, mailroom: Mailroom, clock: Callable[[], int]) -> Report:
-    """Close the connections of a client that acknowledges nothing, and let the inbox wait."""
-    inbox = claim.inbox
-    assert inbox is not None  # noqa: S101 — an inbox that is exhausted has a row
-    connections = _connections_of(inbox.client_id, mailroom, clock())
-    report = await delivery.close(
-        connections, CloseCode.UNACKNOWLEDGED, outlet=mailroom.outlet, clock=clock
-    )
-    mailroom.inboxes.park(inbox.client_id, owner=owner, fence=inbox.fence, now_ms=clock())
-    return report
-
-
-def _connections_of(client_id: str, mailroom: Mailroom, now_ms: int) -> Sequence[Connection]:
-    return _opened(mailroom.outlet.store.resolve([client_id], now_ms=now_ms).get(client_id, ()))
-
-
-def _opened(connections: Sequence[Connection]) -> list[Connection]:
-    """Leave out those that are to get CONNECTION yet: what waits for them comes behind it."""
-    return [each for each in connections if each.is_open]
 
 
 def _end(
@@ -498,10 +194,3 @@ def _record(
 
 def _receipt(message: Message, client_id: str, state: ReceiptState, now_ms: int) -> Receipt:
     return Receipt(message_id=message.message_id, client_id=client_id, state=state, at_ms=now_ms)
-
-
-def _look_again(client_id: str, delay_ms: int, mailroom: Mailroom) -> None:
-    """Have a job look at the inbox after so long, in whole seconds and not before."""
-    mailroom.outlet.jobs.send(
-        [Drain(client_id=client_id)], delay_seconds=max(0, -(-delay_ms // 1000))
-    )

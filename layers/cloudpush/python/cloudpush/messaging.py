@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from cloudpush import accepting, inbox, protocol, publishing
+from cloudpush import accepting, delivery, draining, inbox, protocol, publishing
 from cloudpush.delivery import Report
 from cloudpush.errors import CloudpushError, InvalidMessage, NoTarget, NotConnected, Unsupported
-from cloudpush.model import Drain, Publication, Trigger
+from cloudpush.model import Publication, Trigger
 from cloudpush.protocol import MsgType
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cloudpush.delivery import Outlet
-    from cloudpush.inbox import Mailroom
+    from cloudpush.mailroom import Mailroom
     from cloudpush.model import Connection
     from cloudpush.protocol import Inbound
     from cloudpush.rights import Principal
@@ -89,7 +89,7 @@ def _hear(connection_id: str, stale_after_ms: int, outlet: Outlet, now_ms: int) 
     if not connection.is_open:
         # Its welcome, which sends what waits for it, is late or was given up; and writers leave a
         # pending connection to that. The job comes first: after the touch nobody would send it.
-        outlet.jobs.send([Drain(client_id=connection.client_id)], delay_seconds=1)
+        delivery.look_again([connection.client_id], jobs=outlet.jobs, delay_seconds=1)
     is_due = stale_after_ms and (
         now_ms - connection.last_seen_ms >= stale_after_ms / SIGNS_PER_LIMIT
     )
@@ -123,9 +123,7 @@ async def _act(
         case MsgType.BUSINESS_ACK:
             # An answer to an answer would have no end, so even nonsense gets none.
             return Answer(
-                report=await inbox.take_acknowledgement(
-                    sender, inbound=inbound, mailroom=mailroom, clock=clock
-                )
+                report=await _acknowledge(inbound, sender, mailroom=mailroom, clock=clock)
             )
         case MsgType.RESUME:
             return await _resume(inbound, sender, mailroom=mailroom, clock=clock)
@@ -172,6 +170,25 @@ async def _publish(
     )
 
 
+async def _acknowledge(
+    inbound: Inbound, sender: Connection, *, mailroom: Mailroom, clock: Callable[[], int]
+) -> Report:
+    """Do what BUSINESS_ACK says, and go on sending once the window lets enough out."""
+    seq = inbound.seq
+    is_seq = isinstance(seq, int) and not isinstance(seq, bool) and seq > 0
+    row = inbox.acknowledge(
+        sender.client_id,
+        through_seq=seq if is_seq else None,
+        message_ids=[inbound.message_id] if inbound.message_id else [],
+        epoch=inbound.epoch if isinstance(inbound.epoch, str) else None,
+        mailroom=mailroom,
+        now_ms=clock(),
+    )
+    if row is None or not row.has_room_for_more:
+        return Report()
+    return await draining.drain([sender.client_id], mailroom=mailroom, clock=clock)
+
+
 async def _resume(
     inbound: Inbound, sender: Connection, *, mailroom: Mailroom, clock: Callable[[], int]
 ) -> Answer:
@@ -179,5 +196,5 @@ async def _resume(
     resumption = inbox.resume(sender.client_id, inbound.position, mailroom=mailroom, now_ms=clock())
     outlet = mailroom.outlet
     if resumption.last_seq > resumption.after:
-        outlet.jobs.send([Drain(client_id=sender.client_id)])
+        delivery.look_again([sender.client_id], jobs=outlet.jobs)
     return Answer(envelope=protocol.encode_resume_ack(sender, resumption, now_ms=clock()))

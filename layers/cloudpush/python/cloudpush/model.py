@@ -172,9 +172,10 @@ class Expansion(msgspec.Struct, frozen=True, kw_only=True, tag="expansion"):
 
 
 class Drain(msgspec.Struct, frozen=True, kw_only=True, tag="drain"):
-    """Job: look after a client's inbox: send what waits, and again what was not acknowledged."""
+    """Job: look after inboxes: send what waits, and again what was not acknowledged."""
 
-    client_id: str
+    client_ids: list[str]
+    """Whose; each by itself."""
 
 
 MIN_TTL_MS: Final = 1000
@@ -195,6 +196,10 @@ RECORD_LIFETIME_MS: Final = 24 * 60 * 60 * 1000
 INBOX_DEPTH: Final = 10_000
 INBOX_BYTES: Final = 32 * 1024 * 1024
 """What one inbox holds at most; a message beyond either is rejected."""
+
+WINDOW_MESSAGES: Final = 64
+WINDOW_BYTES: Final = 256 * 1024
+"""What may be in flight at a time, for one client; one message is always allowed."""
 
 
 class Receipts(enum.Enum):
@@ -422,6 +427,24 @@ class Inbox(msgspec.Struct, frozen=True, kw_only=True):
     """Grows with every run: what a writer saw of an older run is no longer so."""
     kept_until_ms: int
     """From then on there is no such inbox."""
+
+    @property
+    def has_room_for_more(self) -> bool:
+        """Tell whether messages wait for a window of which a quarter is free.
+
+        Where a client acknowledges one message at a time, sending the next one for each would cost
+        three times as much. What is in flight still is acknowledged or sent again, so more room
+        always comes.
+        """
+        return (
+            self.depth > self.in_flight
+            and 4 * self.in_flight <= 3 * WINDOW_MESSAGES
+            and 4 * self.in_flight_bytes <= 3 * WINDOW_BYTES
+        )
+
+    def has_expired(self, now_ms: int) -> bool:
+        """Tell whether the time of a retained message may be over."""
+        return 0 < self.next_expiry_ms <= now_ms
 
 
 Job = Welcome | Delivery | FanOut | Eviction | Expansion | Drain | Notice

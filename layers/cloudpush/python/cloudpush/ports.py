@@ -266,7 +266,8 @@ class InboxStore(Protocol):
     """What waits for each client: a log with a window, and one writer at a time.
 
     All that a method changes lies with one client and changes in one step. Calls for one client
-    are atomic towards each other; those for several, as of `append`, are so for each client.
+    are atomic towards each other; those for several, as of `append` and `claim`, are so for each
+    client.
 
     *Sequence.* `seq` counts from 1 without a gap in what was appended. `epoch` is the identity of
     the log: an inbox that is made anew, because it expired or was lost, gets another one, and
@@ -324,8 +325,10 @@ class InboxStore(Protocol):
         """
         ...
 
-    def claim(self, client_id: str, *, owner: str, lease_ms: int, now_ms: int) -> Claim:
-        """Ask for what is to be sent next, and for the lease to send it under.
+    def claim(
+        self, client_ids: Sequence[str], *, owner: str, lease_ms: int, now_ms: int
+    ) -> Sequence[Claim]:
+        """Ask what is to be sent next to each of these clients, and for the lease to do it.
 
         A writer claims again and again until the answer is `IDLE`, which lets go of the lease in
         the step that found nothing. What is handed out counts as sent from this step on, so that

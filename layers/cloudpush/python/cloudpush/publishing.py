@@ -21,7 +21,7 @@ from cloudpush.targets import check_targets
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from cloudpush.inbox import Mailroom
+    from cloudpush.mailroom import Mailroom
     from cloudpush.model import Publication
 
 MAX_DIRECT: Final = 100

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from cloudpush import delivery, inbox
+from cloudpush import delivery, draining, inbox
 from cloudpush.delivery import Report
 from cloudpush.model import TARGETS_PER_SHARD, Connection, Posted
 from cloudpush.protocol import is_client_id
@@ -22,7 +22,7 @@ from cloudpush.protocol import is_client_id
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cloudpush.inbox import Mailroom
+    from cloudpush.mailroom import Mailroom
     from cloudpush.model import Message, Place
 
 POST_SECONDS: Final = 5.0
@@ -81,7 +81,7 @@ async def serve(
     clients = [each for leg in legs for each in leg.clients]
     if message.qos:
         untracked = inbox.put(message, clients, mailroom=mailroom, now_ms=clock())
-        report, _ = await inbox.send(clients, mailroom=mailroom, clock=clock)
+        report, _ = await draining.send(clients, mailroom=mailroom, clock=clock)
         return Served(posted=Posted(untracked=untracked), report=report)
     report = await delivery.deliver(
         message.publication,

@@ -21,7 +21,7 @@ from cloudpush.targets import check_targets
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cloudpush.inbox import Mailroom
+    from cloudpush.mailroom import Mailroom
     from cloudpush.ports import MessageRecord
 
 MIN_DELAY_MS: Final = 1000

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Final
 
 from cloudpush import accepting, delivery, expanding
 from cloudpush.delivery import Report
-from cloudpush.model import SHARDS, Drain, MessageState
+from cloudpush.model import SHARDS, MessageState
 from cloudpush.protocol import CloseCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from cloudpush.delivery import Outlet
-    from cloudpush.inbox import Mailroom
+    from cloudpush.mailroom import Mailroom
     from cloudpush.model import Connection
     from cloudpush.ports import ConnectionStore, DueMessage
 
@@ -87,7 +87,7 @@ def look_after_inboxes(
             page = mailroom.inboxes.read_due(
                 shard % SHARDS, due_before_ms=clock() - LATE_MS, cursor=cursor
             )
-            mailroom.outlet.jobs.send([Drain(client_id=each) for each in page.client_ids])
+            delivery.look_again(page.client_ids, jobs=mailroom.outlet.jobs)
             found += len(page.client_ids)
             cursor = page.cursor
             if cursor is None:

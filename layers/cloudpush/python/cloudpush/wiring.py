@@ -21,7 +21,7 @@ from cloudpush import clock, ids, observability, settings
 from cloudpush.api_keys import ApiKeys
 from cloudpush.delivery import Outlet
 from cloudpush.errors import ConfigurationWrong, StoreUnavailable
-from cloudpush.inbox import Mailroom
+from cloudpush.mailroom import Mailroom
 from cloudpush.pacing import Budget
 from cloudpush.revoking import Revocations
 from cloudpush.rights import EVERYBODY, read_context

@@ -11,7 +11,7 @@ own. Requests in the common case:
 
     append        BatchGetItem of 2, then a transaction of 3, for each client
     open          GetItem, PutItem
-    claim         GetItem, Query, PutItem
+    claim         BatchGetItem for all, then Query and PutItem for each
     park          GetItem, PutItem; release the same
     read_sent     GetItem, Query; by message id two BatchGetItem more
     settle        GetItem, Query, then a transaction of 1 and 1 for each message
@@ -146,11 +146,27 @@ class DynamoDbInboxStore:
 
         return self._table.until_won(client_id, open_again)
 
-    def claim(self, client_id: str, *, owner: str, lease_ms: int, now_ms: int) -> Claim:
+    def claim(
+        self, client_ids: Sequence[str], *, owner: str, lease_ms: int, now_ms: int
+    ) -> Sequence[Claim]:
         """See `ports.InboxStore.claim`."""
+        found = {
+            item["sk"]["S"]: item
+            for item in self._table.get_many([_row_key(each) for each in client_ids])
+        }
+        return [
+            self._claim(each, found.get(each), owner=owner, lease_ms=lease_ms, now_ms=now_ms)
+            for each in client_ids
+        ]
+
+    def _claim(
+        self, client_id: str, item: Item | None, *, owner: str, lease_ms: int, now_ms: int
+    ) -> Claim:
+        """Claim by the row as it was just read; once somebody else was faster, read it again."""
+        read = [_row_in(item, now_ms)]
 
         def claim() -> Claim:
-            row, version = self._read(client_id, now_ms)
+            row, version = read.pop() if read else self._read(client_id, now_ms)
             if row is None:
                 return Claim(grant=Grant.IDLE, inbox=None)
             claimed = rules.claim(

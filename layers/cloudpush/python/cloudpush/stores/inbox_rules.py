@@ -21,7 +21,15 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import msgspec
 
-from cloudpush.model import INBOX_BYTES, INBOX_DEPTH, INBOX_LIFETIME_MS, Entry, Inbox
+from cloudpush.model import (
+    INBOX_BYTES,
+    INBOX_DEPTH,
+    INBOX_LIFETIME_MS,
+    WINDOW_BYTES,
+    WINDOW_MESSAGES,
+    Entry,
+    Inbox,
+)
 from cloudpush.ports import Append, Claim, Grant, Outgoing
 
 if TYPE_CHECKING:
@@ -29,10 +37,6 @@ if TYPE_CHECKING:
 
     Read: TypeAlias = Callable[[int, int], Sequence[Entry]]
     # Returns at most so many (the second) retained entries after a seq (the first), in order.
-
-WINDOW_MESSAGES: Final = 64
-WINDOW_BYTES: Final = 256 * 1024
-"""What may be in flight at a time, for one client; one message is always allowed."""
 
 RESEND_WAITS_SECONDS: Final = (3, 6, 12, 24, 48)
 """How long the first in flight waits for its acknowledgement, before each resend."""

@@ -85,22 +85,27 @@ class MemoryInboxStore:
             row = self._rows[client_id] = rules.open_again(row, now_ms=now_ms)
             return row
 
-    def claim(self, client_id: str, *, owner: str, lease_ms: int, now_ms: int) -> Claim:
+    def claim(
+        self, client_ids: Sequence[str], *, owner: str, lease_ms: int, now_ms: int
+    ) -> Sequence[Claim]:
         """See `ports.InboxStore.claim`."""
         with self._lock:
-            row = self._row(client_id, now_ms)
-            if row is None:
-                return Claim(grant=Grant.IDLE, inbox=None)
-            claim = rules.claim(
-                row,
-                lambda after_seq, limit: self._after(client_id, after_seq)[:limit],
-                owner=owner,
-                lease_ms=lease_ms,
-                now_ms=now_ms,
-            )
-            if claim.inbox is not None:
-                self._rows[client_id] = claim.inbox
-            return claim
+            return [self._claim(each, owner, lease_ms, now_ms) for each in client_ids]
+
+    def _claim(self, client_id: str, owner: str, lease_ms: int, now_ms: int) -> Claim:
+        row = self._row(client_id, now_ms)
+        if row is None:
+            return Claim(grant=Grant.IDLE, inbox=None)
+        claim = rules.claim(
+            row,
+            lambda after_seq, limit: self._after(client_id, after_seq)[:limit],
+            owner=owner,
+            lease_ms=lease_ms,
+            now_ms=now_ms,
+        )
+        if claim.inbox is not None:
+            self._rows[client_id] = claim.inbox
+        return claim
 
     def release(self, client_id: str, *, owner: str, now_ms: int) -> bool:
         """See `ports.InboxStore.release`."""

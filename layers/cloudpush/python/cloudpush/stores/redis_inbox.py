@@ -10,7 +10,8 @@
     {prefix}{SHARD}:due-inboxes       zset     those that want to be looked after, by since when
 
 The braces around `SHARD`, which is the client's, stand in the key itself. Every method is one
-script and one round trip; `append` to many clients is one pipeline. Every key expires by itself.
+script and one round trip; `append` and `claim` of many clients are one pipeline. Every key expires
+by itself.
 """
 
 from __future__ import annotations
@@ -20,7 +21,14 @@ from typing import TYPE_CHECKING, Final, cast
 
 import msgspec
 
-from cloudpush.model import INBOX_LIFETIME_MS, Copy, Entry, Inbox, Publication, shard_of
+from cloudpush.model import (
+    INBOX_LIFETIME_MS,
+    Copy,
+    Entry,
+    Inbox,
+    Publication,
+    shard_of,
+)
 from cloudpush.ports import Append, Claim, Copies, Grant, InboxPage, Outgoing
 from cloudpush.stores import inbox_rules as rules
 from cloudpush.stores.redis_client import run_many, translated_errors
@@ -115,11 +123,13 @@ class RedisInboxStore:
             )
         return _row_decoder.decode(cast("str", text))
 
-    def claim(self, client_id: str, *, owner: str, lease_ms: int, now_ms: int) -> Claim:
+    def claim(
+        self, client_ids: Sequence[str], *, owner: str, lease_ms: int, now_ms: int
+    ) -> Sequence[Claim]:
         """See `ports.InboxStore.claim`."""
         attempts = range(len(rules.RESEND_WAITS_SECONDS) + 1)
-        with translated_errors():
-            answer = self._claim(
+        calls = [
+            (
                 self._keys(client_id),
                 [
                     client_id,
@@ -132,16 +142,9 @@ class RedisInboxStore:
                     *(rules.resend_wait_ms(client_id, attempt) for attempt in attempts),
                 ],
             )
-        grant, row, delay_ms, *rest = cast("list[str]", answer)
-        return Claim(
-            grant=Grant(grant),
-            inbox=_row_decoder.decode(row) if row else None,
-            timer_delay_ms=int(delay_ms) if delay_ms else None,
-            outgoing=tuple(
-                Outgoing(entry=_entry_in(int(seq), text), after=int(after) if after else None)
-                for seq, after, text in _in_groups(rest, _FIELDS_OF_OUTGOING)
-            ),
-        )
+            for client_id in client_ids
+        ]
+        return [_claim_in(answer) for answer in run_many(self._client, self._claim, calls)]
 
     def release(self, client_id: str, *, owner: str, now_ms: int) -> bool:
         """See `ports.InboxStore.release`."""
@@ -262,6 +265,19 @@ class RedisInboxStore:
             f"{home}:inbox-ends",
             f"{home}:due-inboxes",
         ]
+
+
+def _claim_in(answer: Sequence[str]) -> Claim:
+    grant, row, delay_ms, *rest = answer
+    return Claim(
+        grant=Grant(grant),
+        inbox=_row_decoder.decode(row) if row else None,
+        timer_delay_ms=int(delay_ms) if delay_ms else None,
+        outgoing=tuple(
+            Outgoing(entry=_entry_in(int(seq), text), after=int(after) if after else None)
+            for seq, after, text in _in_groups(rest, _FIELDS_OF_OUTGOING)
+        ),
+    )
 
 
 def _entry_in(seq: int, text: str) -> Entry:

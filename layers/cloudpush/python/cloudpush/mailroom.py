@@ -1,0 +1,35 @@
+"""What everything that keeps messages works with: its ports, and what it counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from cloudpush.tally import Tally
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cloudpush.delivery import Outlet
+    from cloudpush.pacing import Budget
+    from cloudpush.ports import FanOutStore, InboxStore, JobQueue, MessageStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mailroom:
+    """The ports that kept messages need."""
+
+    outlet: Outlet
+    inboxes: InboxStore
+    messages: MessageStore
+    fan_outs: FanOutStore
+    expansions: JobQueue
+    """The fan-out queue: the parts of messages that are still to be expanded, and fan-outs."""
+    new_id: Callable[[], str]
+    """Unguessable: names of writers, epochs."""
+    notices: JobQueue | None = None
+    """The queue of receipts to be told to their sender; None where nobody is told."""
+    budget: Budget | None = None
+    """Of fan-outs; None is not limited."""
+    tally: Tally = field(default_factory=Tally)
+    """What is counted and measured on the way."""
