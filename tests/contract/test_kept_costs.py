@@ -26,10 +26,12 @@ if TYPE_CHECKING:
 COSTS = {
     "connect": {"redis": 4, "dynamodb": 4},
     "push": {"redis": 8, "dynamodb": 15},
+    "push to ten": {"redis": 8, "dynamodb": 60},
     "acknowledge": {"redis": 3, "dynamodb": 7},
     "push to one who is away": {"redis": 5, "dynamodb": 8},
 }
-"""Requests: `connect` is what greets a connection; `push` is to one client who is connected."""
+"""Requests: `connect` is what greets a connection; `push` is to one client who is connected, or
+to ten."""
 
 
 @pytest.fixture
@@ -72,7 +74,7 @@ async def test_what_each_path_costs(
         new_id=lambda: "id",
     )
 
-    async def push(message_id: str, client_id: str) -> None:
+    async def push(message_id: str, *client_ids: str) -> None:
         publication = Publication(
             message_id=message_id,
             trigger=Trigger.HTTP,
@@ -81,7 +83,7 @@ async def test_what_each_path_costs(
             accepted_at_ms=T0,
         )
         await accepting.accept(
-            accepting.new_message(publication, [client_id]), mailroom=mailroom, clock=lambda: T0
+            accepting.new_message(publication, client_ids), mailroom=mailroom, clock=lambda: T0
         )
 
     one = connection("A")
@@ -103,6 +105,15 @@ async def test_what_each_path_costs(
     found["acknowledge"] = counted()
     await push("third", "bob")
     found["push to one who is away"] = counted()
+    ten = [f"client-{number}" for number in range(10)]
+    for each in ten:
+        harness.store.admit(
+            connection(each.upper(), client_id=each), policy=Policy.MULTI, now_ms=T0
+        )
+        harness.store.confirm(each.upper(), now_ms=T0)
+    counted()
+    await push("fourth", *ten)
+    found["push to ten"] = counted()
 
     if kind == "memory":
         assert set(found.values()) == {0}

@@ -92,6 +92,7 @@ class Stage:
         outcomes: Mapping[str, Sequence[Outcome]] | None = None,
         *,
         deletions: Mapping[str, Sequence[Outcome]] | None = None,
+        inboxes: MemoryInboxStore | None = None,
         tells_receipts: bool = False,
     ) -> None:
         self.clock = ManualClock()
@@ -102,7 +103,7 @@ class Stage:
         self.receiver = RecordingReceiver()
         self.gateway = RecordingManagementApi(outcomes, deletions=deletions)
         self.outlet = Outlet(store=self.store, jobs=self.jobs, gateway=self.gateway)
-        self.inboxes = MemoryInboxStore()
+        self.inboxes = inboxes or MemoryInboxStore()
         self.messages = MemoryMessageStore()
         self.progress = MemoryFanOutStore()
         self.repeats = MemoryIdempotencyStore()
