@@ -144,6 +144,10 @@ fix: $(ALL) ## Repair what the linter and the formatter can
 bench-fan-out: $(ALL) ## Push to a million connections in Valkey, with workers that are killed; some minutes
 	$(BIN)/python -m benchmarks.drain $(ARGS)
 
+.PHONY: simulate
+simulate: $(ALL) ## What a deployment takes and costs, to ten million connections; ARGS=--write its page
+	$(BIN)/python -m benchmarks.simulate $(ARGS)
+
 .PHONY: bench-broadcast
 bench-broadcast: $(ALL) ## Push to 5,000 clients through the gateway, and to one beside that
 	$(BIN)/python -m benchmarks --only broadcast beside $(ARGS)

@@ -1,0 +1,164 @@
+"""`make simulate`: what a deployment takes and costs from a thousand connections to ten million.
+
+It prints the tables of docs/explanation/scaling.md, and with `--write` puts them there. Nothing is
+measured and nothing is called: see `capacity`.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Final
+
+from benchmarks.capacity import (
+    Deployment,
+    broadcast,
+    even_shards,
+    standing,
+    storm_seconds,
+    work,
+)
+from benchmarks.page import replace_blocks
+from benchmarks.servers import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+PAGE: Final = ROOT / "docs" / "explanation" / "scaling.md"
+SIZES: Final = (1_000, 10_000, 100_000, 1_000_000, 10_000_000)
+
+
+def broadcasts() -> Iterator[Sequence[str]]:
+    """Yield the rows of pushes to all."""
+    yield (
+        "connections",
+        "at 7,000/s",
+        "workers",
+        "without a limit",
+        "workers",
+        "a push",
+        "of it Lambda and DynamoDB",
+    )
+    for size in SIZES:
+        paced = broadcast(size)
+        free = broadcast(size, deployment=Deployment(broadcast_rate=0))
+        yield (
+            f"{size:,}",
+            _seconds(paced.seconds),
+            f"{paced.most_workers}",
+            _seconds(free.seconds),
+            f"{free.most_workers}",
+            _dollars(paced.dollars),
+            _dollars(paced.lambda_dollars + paced.store_dollars),
+        )
+
+
+def works() -> Iterator[Sequence[str]]:
+    """Yield the rows of what a push to all asks of the store."""
+    yield "connections", "claims", "pages", "reads of a shard", "payments", "requests for a post"
+    for size in SIZES:
+        done = work(even_shards(size))
+        requests = done.shard_reads + 2 * done.claims + done.pages + 2 * done.payments
+        yield (
+            f"{size:,}",
+            f"{done.claims:,}",
+            f"{done.pages:,}",
+            f"{done.shard_reads:,}",
+            f"{done.payments:,}",
+            f"{requests / size:.4f}",
+        )
+
+
+def connections() -> Iterator[Sequence[str]]:
+    """Yield the rows of connections that do nothing but live."""
+    yield (
+        "connections",
+        "connects/s",
+        "heartbeats/s",
+        "all connect in",
+        "a month, connected",
+        "a month, heartbeats",
+        "writes/s a shard",
+    )
+    for size in SIZES:
+        found = standing(size)
+        yield (
+            f"{size:,}",
+            f"{found.connects_per_second:,.1f}",
+            f"{found.heartbeats_per_second:,.0f}",
+            _seconds(found.first_connect_seconds),
+            _dollars(found.connection_dollars),
+            _dollars(found.heartbeat_dollars),
+            f"{found.shard_write_units:,.2f}",
+        )
+
+
+def quotas() -> Iterator[Sequence[str]]:
+    """Yield the rows of what to ask AWS for."""
+    yield (
+        "connections",
+        "back after an outage, at 500/s",
+        "connects/s to ask for",
+        "then back in",
+        "requests/s to ask for",
+    )
+    for size in SIZES:
+        found = standing(size)
+        asked = round(found.quota_connects)
+        yield (
+            f"{size:,}",
+            _seconds(storm_seconds(size, connects_per_second=500)),
+            f"{asked:,}",
+            _seconds(storm_seconds(size, connects_per_second=asked)),
+            f"{found.quota_requests:,.0f}",
+        )
+
+
+TABLES: Final = {
+    "broadcasts": broadcasts,
+    "work": works,
+    "connections": connections,
+    "quotas": quotas,
+}
+
+
+def table(rows: Iterator[Sequence[str]]) -> str:
+    """Return rows as a table of Markdown, the first one its head."""
+    lines = [list(row) for row in rows]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    cells = [
+        [each.rjust(width) for each, width in zip(line, widths, strict=True)] for line in lines
+    ]
+    cells.insert(1, [f"{'-' * (width - 1)}:" for width in widths])
+    return "\n".join(f"| {' | '.join(line)} |" for line in cells)
+
+
+def blocks() -> dict[str, str]:
+    """Return the page's tables by name."""
+    return {name: table(rows()) for name, rows in TABLES.items()}
+
+
+def main() -> None:
+    """Print the tables, or write them."""
+    parser = argparse.ArgumentParser(description="what a deployment on AWS takes and costs")
+    parser.add_argument("--write", action="store_true", help=f"put them into {PAGE.name}")
+    arguments = parser.parse_args()
+    found = blocks()
+    if arguments.write:
+        page = PAGE.read_text(encoding="utf-8")
+        PAGE.write_text(replace_blocks(page, found), encoding="utf-8")
+    for name, text in found.items():
+        print(f"{name}\n\n{text}\n")
+
+
+def _seconds(seconds: float) -> str:
+    if seconds < 100:
+        return f"{seconds:.1f} s"
+    return f"{seconds / 60:,.0f} min" if seconds < 6000 else f"{seconds / 3600:,.1f} h"
+
+
+def _dollars(dollars: float) -> str:
+    return f"${dollars:,.2f}" if dollars >= 1 else f"${dollars:.4f}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,154 @@
+"""The model of capacity, beside what a fan-out really asks of its ports."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from benchmarks.capacity import (
+    Deployment,
+    Prices,
+    Work,
+    broadcast,
+    even_shards,
+    message_dollars,
+    standing,
+    storm_seconds,
+    work,
+)
+from benchmarks.simulate import PAGE, blocks
+from cloudpush import fanout
+from cloudpush.model import SHARDS, FanOut, shard_of
+from cloudpush.pacing import Budget
+from cloudpush.stores.memory_budgets import MemoryBudgetStore
+from tests.fakes.push_service import Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+
+class Counting:
+    """A port that counts its calls by name."""
+
+    def __init__(self, port: object, calls: Counter[str]) -> None:
+        self._port = port
+        self._calls = calls
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        method = getattr(self._port, name)
+
+        def call(*args: object, **options: object) -> object:
+            self._calls[name] += 1
+            if name == "read_shards":
+                [places] = args
+                self._calls["shard reads"] += len(cast("Sequence[object]", places))
+            return method(*args, **options)
+
+        return call
+
+
+async def count_fan_out(stage: Stage) -> tuple[Work, int]:
+    """Fan out to whoever is connected; return what was asked for, and how many jobs it took."""
+    calls: Counter[str] = Counter()
+    store: Any = Counting(stage.store, calls)
+    ledger: Any = Counting(MemoryBudgetStore(), calls)
+    progress: Any = Counting(stage.progress, calls)
+    mailroom = replace(
+        stage.mailroom,
+        outlet=replace(stage.outlet, store=store),
+        fan_outs=progress,
+        budget=Budget(store=ledger, posts_per_second=7000),
+    )
+    waiting = [stage.accept_for_all()]
+    jobs = 0
+    while waiting:
+        jobs += 1
+        await fanout.perform(
+            waiting.pop(),
+            mailroom=mailroom,
+            clock=stage.clock,
+            remaining_ms=lambda: 60_000,
+            report=lambda _: None,
+            pause=stage.pause,
+        )
+        waiting += [each for each in stage.fan_outs.jobs if isinstance(each, FanOut)]
+        stage.fan_outs.sent.clear()
+    done = Work(
+        posts=len(stage.posted_to),
+        claims=calls["claim"],
+        pages=calls["read_shards"],
+        shard_reads=calls["shard reads"],
+        payments=calls["take"],
+    )
+    assert calls["save"] == done.pages
+    return done, jobs
+
+
+@pytest.mark.parametrize("connections", [0, 100, 1000, 12_000])
+async def test_the_work_of_a_fan_out_is_what_a_real_one_does(connections: int) -> None:
+    stage = Stage()
+    sizes = [0] * SHARDS
+    for number in range(connections):
+        stage.connect(f"client{number}")
+        sizes[shard_of(f"client{number}-1")] += 1
+
+    done, jobs = await count_fan_out(stage)
+
+    assert done == work(sizes)
+    assert jobs == 1
+
+
+def test_even_shards_hold_everybody() -> None:
+    shards = even_shards(1000)
+
+    assert (sum(shards), len(shards), max(shards) - min(shards)) == (1000, SHARDS, 1)
+
+
+def test_at_a_rate_that_one_worker_reaches_it_takes_the_rate() -> None:
+    found = broadcast(700_000, deployment=Deployment(broadcast_rate=7000))
+
+    assert found.seconds == pytest.approx(100, rel=0.01)
+    assert found.most_workers == 1
+    assert found.messages_dollars == pytest.approx(0.70)
+
+
+def test_without_a_limit_there_are_as_many_workers_as_may_be() -> None:
+    deployment = Deployment(broadcast_rate=0)
+
+    found = broadcast(10_000_000, deployment=deployment)
+
+    assert found.most_workers == 16
+    assert found.seconds > 10_000_000 / (16 * deployment.worker_rate)
+
+
+def test_an_envelope_beyond_32_kib_is_two_messages() -> None:
+    assert broadcast(1000, envelope_bytes=32 * 1024 + 1).messages_dollars == pytest.approx(0.002)
+
+
+def test_the_first_billion_messages_of_a_month_cost_more() -> None:
+    prices = Prices()
+
+    assert message_dollars(1.5e9, prices) == pytest.approx(1400)
+    assert message_dollars(1e9, prices, before=5e8) == pytest.approx(900)
+
+
+def test_heartbeats_cost_more_than_the_connections_that_send_them() -> None:
+    found = standing(100_000)
+
+    assert found.heartbeats_per_second == pytest.approx(3333, rel=0.01)
+    assert found.connection_dollars == pytest.approx(1080)
+    assert found.heartbeat_dollars > 10 * found.connection_dollars
+
+
+def test_a_storm_beyond_the_quota_takes_as_long_as_the_quota_makes_it() -> None:
+    assert storm_seconds(1_000_000, connects_per_second=500) == pytest.approx(2010)
+    assert storm_seconds(1000, connects_per_second=500) == pytest.approx(2.5)
+
+
+def test_the_page_has_the_tables_of_today() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+
+    assert [name for name, text in blocks().items() if text not in page] == []
