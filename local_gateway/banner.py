@@ -20,6 +20,7 @@ def write_banner(
     port: int,
     services: Mapping[str, str],
     debuggees: Mapping[str, str],
+    token: str = "",
 ) -> str:
     """Return the whole text, aligned, without colours.
 
@@ -29,9 +30,10 @@ def write_banner(
         port: Where the emulator listens.
         services: What is emulated by what, such as `SQS`: `moto on 127.0.0.1:4567`.
         debuggees: What waits for a debugger, by logical id, and where.
+        token: What the inspector's page has to show.
     """
     authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    blocks = [_table(_routes(application)), _table(_urls(application, authority))]
+    blocks = [_table(_routes(application)), _table(_urls(application, authority, token))]
     if keys := [key for key in application.api_keys.values() if key.is_drawn and key.is_enabled]:
         blocks.append(_table([(key.logical_id, "is", key.value) for key in keys]))
     if services:
@@ -85,7 +87,7 @@ def _row(source: str, key: str, function: Function) -> tuple[str, ...]:
     return source, key, function.logical_id, f"{function.code.name}/ {function.handler}"
 
 
-def _urls(application: Application, authority: str) -> list[tuple[str, ...]]:
+def _urls(application: Application, authority: str, token: str) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
     has_one = len(application.websocket_apis) == 1
     for api in application.websocket_apis.values():
@@ -100,7 +102,7 @@ def _urls(application: Application, authority: str) -> list[tuple[str, ...]]:
         rows.append(("HTTP", f"curl http://{authority}/{prefix}"))
     invoke = f"http://{authority}/2015-03-31/functions/NAME/invocations"
     rows.append(("Invoke", f"curl {invoke} -d '{{}}'"))
-    rows.append(("Inspector", f"http://{authority}/_gateway/"))
+    rows.append(("Inspector", f"http://{authority}/_gateway/{f'#token={token}' * bool(token)}"))
     rows.append(("Health", f"http://{authority}/_gateway/health"))
     return rows
 

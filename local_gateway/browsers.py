@@ -75,6 +75,14 @@ def is_cross_site(headers: Headers) -> bool:
     return site == b"cross-site" and destination != b"document"
 
 
+def is_by_page(headers: Headers) -> bool:
+    """Tell whether a web page makes the request, of whatever origin; not an address typed in."""
+    for name, value in headers:
+        if name == b"origin" or (name == b"sec-fetch-site" and value != b"none"):
+            return True
+    return False
+
+
 def _bare(host: bytes) -> str:
     """Return a host without its port, in lower case."""
     text = host.decode("latin-1").lower()

@@ -25,6 +25,7 @@ from local_gateway import clock, fidelity, ids
 from local_gateway.console import JsonConsole, LogHandler, TextConsole
 from local_gateway.emulator import STOP_SECONDS, Emulator
 from local_gateway.errors import StartError, TemplateError
+from local_gateway.hotkeys import HELP, Hotkeys
 from local_gateway.inspector import tail
 from local_gateway.options import WrongInput, parser, read_options
 from local_gateway.privileges import report as privileges
@@ -141,7 +142,8 @@ async def _serve(options: Options, console: Console) -> None:
             # What is here now stays: the collector need not look at it again for every frame.
             gc.collect()
             gc.freeze()
-            await stopped.wait()
+            with _hotkeys(emulator, console, stopped):
+                await stopped.wait()
     finally:
         _die_at_the_latest_in(STOP_SECONDS + 0.1)
         stopping.cancel()
@@ -151,6 +153,17 @@ async def _serve(options: Options, console: Console) -> None:
                 await starting
         elif starting.exception() is None:
             await emulator.stop()
+
+
+def _hotkeys(
+    emulator: Emulator, console: Console, stopped: asyncio.Event
+) -> contextlib.AbstractContextManager[None]:
+    """Return what takes keys while it lasts, where somebody can press them."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()) or isinstance(console, JsonConsole):
+        return contextlib.nullcontext()
+    _print(HELP)
+    hotkeys = Hotkeys(url=emulator.inspector_url, reload=emulator.reload, stop=stopped.set)
+    return hotkeys.listening(sys.stdin, sys.stdout)
 
 
 def _die_at_the_latest_in(seconds: float) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,8 +22,10 @@ from local_gateway.faults import Faults
 from local_gateway.handlers import check_handlers
 from local_gateway.http_api import HttpApiFront
 from local_gateway.inspector import page
+from local_gateway.inspector.acting import Acting
 from local_gateway.inspector.feed import Feed
 from local_gateway.inspector.journal import Journal
+from local_gateway.inspector.metering import Meter
 from local_gateway.lambdas.functions import Functions
 from local_gateway.lambdas.interpreters import Interpreters
 from local_gateway.lambdas.invoke_api import InvokeApi
@@ -96,12 +99,24 @@ class Emulator:
         self._debug_ports: Mapping[str, int] = {}
         self._parameters: Mapping[str, str] = options.parameters
         self._is_serving = False
+        self._token = secrets.token_urlsafe(16)
+        self._reloader: Reloader | None = None
         self.running: Running
         """Its parts, once started."""
         self.banner = ""
         """What was started, as a text for a terminal."""
         self.port = options.port
         """Where it listens, once started."""
+
+    @property
+    def inspector_url(self) -> str:
+        """Return the address of the inspector's page, with its token."""
+        return f"http://127.0.0.1:{self.port}/_gateway/#token={self._token}"
+
+    async def reload(self) -> None:
+        """Take up the template and the code as they are now, whether they have changed or not."""
+        if self._reloader is not None:
+            await self._reloader.reload()
 
     async def start(self) -> None:
         """Start everything; when it returns, requests are served and queues are polled.
@@ -145,6 +160,7 @@ class Emulator:
             port=self.port,
             services=self._stand_ins(application),
             debuggees=self._debuggees(application),
+            token=self._token,
         )
         self._is_serving = True
 
@@ -278,16 +294,26 @@ class Emulator:
             return functions.application
 
         feed = Feed(journal)
+        acting = Acting(
+            current,
+            management=management,
+            journal=journal,
+            url=lambda: f"ws://127.0.0.1:{self.port}",
+        )
         own = OwnPages(
             *page.resources(),
             *feed.resources(),
+            *acting.resources(),
+            Meter(journal, current).resource(),
             own_resources.health(self._parts),
             own_resources.the_clock(timekeeper),
             own_resources.the_faults(faults),
             own_resources.connections(registry, current),
+            own_resources.the_template(current),
             own_resources.recycling(functions, current),
             own_resources.why_lines(self._why),
             own_resources.metrics(metrics),
+            token=self._token,
         )
         app = App(
             application,
@@ -318,6 +344,7 @@ class Emulator:
         await server.start()
         self._stack.push_async_callback(server.stop)
         self._stack.callback(feed.stop)
+        self._stack.push_async_callback(acting.stop)
         self.port = server.port
         if self.port in BLOCKED_BY_BROWSERS:
             self._why.say(reasons.BLOCKED_PORT, f"port {self.port}")
@@ -330,20 +357,21 @@ class Emulator:
         self._stack.push_async_callback(sources.stop)
         prewarming = asyncio.create_task(functions.prewarm())
         self._stack.callback(prewarming.cancel)
+        parts = Parts(
+            access=access,
+            functions=functions,
+            sockets=sockets,
+            fronts=(management, http, invoke, app),
+            places=places,
+            sources=sources,
+            services=self._services,
+            environment=environment,
+            redirect=lambda new: self._redirect(new, environment),
+            port=self.port,
+        )
+        self._reloader = self._new_reloader(application, parts)
         if options.is_watching:
-            parts = Parts(
-                access=access,
-                functions=functions,
-                sockets=sockets,
-                fronts=(management, http, invoke, app),
-                places=places,
-                sources=sources,
-                services=self._services,
-                environment=environment,
-                redirect=lambda new: self._redirect(new, environment),
-                port=self.port,
-            )
-            self._watch(application, parts)
+            self._watch(self._reloader)
 
     def _redirect(self, application: Application, environment: Mapping[str, str]) -> str:
         """Return what the hooks into the AWS SDKs get; empty: there are none."""
@@ -351,9 +379,8 @@ class Emulator:
             return ""
         return redirect.write(application, f"http://127.0.0.1:{self.port}", environment)
 
-    def _watch(self, application: Application, parts: Parts) -> None:
-        """Take up what changes on disk until the stop."""
-        reloader = Reloader(
+    def _new_reloader(self, application: Application, parts: Parts) -> Reloader:
+        return Reloader(
             application,
             load=self._load_again,
             functions=parts.functions,
@@ -362,6 +389,9 @@ class Emulator:
             say=self._write_log,
             why=self._why,
         )
+
+    def _watch(self, reloader: Reloader) -> None:
+        """Take up what changes on disk until the stop."""
         watching = asyncio.create_task(reloader.run(), name="reload")
 
         async def stop() -> None:

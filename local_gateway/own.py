@@ -8,24 +8,28 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hmac
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import orjson
 
+from local_gateway.browsers import is_by_page
 from local_gateway.http_api.request import BodyTooLarge, ClientGone, read_body
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 
     from local_gateway.asgi import Receive, Scope, Send
+    from local_gateway.browsers import Headers
 
     Handler: TypeAlias = Callable[[Any, Sequence[str]], Awaitable[object]]
     """Takes the decoded body, None if there was none, and the parts of the path that stand for
     `{}`; returns what is encoded as the answer, 200; a `Text` as it stands."""
 
+TOKEN_HEADER = b"x-gateway-token"
 _PREFIX = "/_gateway"
-_MAX_BODY_BYTES = 65_536
+_MAX_BODY_BYTES = 1_048_576
 
 
 class Refusal(Exception):
@@ -72,9 +76,13 @@ class Stream(NamedTuple):
 class Resource:
     """One path with its methods."""
 
-    def __init__(self, path: str, **methods: Handler) -> None:
-        """Take the path behind `/_gateway`, in which `{}` stands for any part, and the methods."""
+    def __init__(self, path: str, *, is_public: bool = False, **methods: Handler) -> None:
+        """Take the path behind `/_gateway`, in which `{}` stands for any part, and the methods.
+
+        What is public needs no token: it shows and does nothing.
+        """
         self.path = path
+        self.is_public = is_public
         self.methods: Mapping[str, Handler] = methods
         self.match = re.compile(re.escape(path).replace(r"\{\}", "([^/]+)")).fullmatch
 
@@ -82,9 +90,10 @@ class Resource:
 class OwnPages:
     """Serves resources."""
 
-    def __init__(self, *resources: Resource) -> None:
-        """Take what there is."""
+    def __init__(self, *resources: Resource, token: str = "") -> None:
+        """Take what there is, and what web pages have to show for it; empty: nothing."""
         self._resources = resources
+        self._token = token.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request (ASGI `http`)."""
@@ -120,6 +129,7 @@ class OwnPages:
             match = resource.match(path)
             if match is None:
                 continue
+            self._let_in(resource, scope["headers"])
             handler = resource.methods.get(method)
             if handler is None:
                 problem = f"{method} is not a method of {_PREFIX}{resource.path}"
@@ -127,6 +137,14 @@ class OwnPages:
             return await handler(await _read(scope, receive), match.groups())
         pages = [f"{_PREFIX}{resource.path}" for resource in self._resources]
         raise Refusal(f"there is no {scope['path']}", status=404, allowed=pages)
+
+    def _let_in(self, resource: Resource, headers: Headers) -> None:
+        """Refuse a web page that doesn't have the token; whoever isn't in a browser needs none."""
+        if not self._token or resource.is_public or not is_by_page(headers):
+            return
+        shown = next((value for name, value in headers if name == TOKEN_HEADER), b"")
+        if not hmac.compare_digest(shown, self._token):
+            raise Refusal("a web page needs the token that was printed at the start", status=403)
 
 
 async def _send_stream(stream: Stream, receive: Receive, send: Send) -> None:

@@ -132,6 +132,31 @@ def connections(registry: Registry, application: Callable[[], Application]) -> R
     return Resource("/connections", GET=get)
 
 
+def the_template(application: Callable[[], Application]) -> Resource:
+    """Serve `/template`: the WebSocket APIs with their stages and routes, and the functions."""
+
+    async def get(_body: object, _path: Sequence[str]) -> object:
+        served = application()
+        return {
+            "template": str(served.template),
+            "apis": [
+                {
+                    "api": api.logical_id,
+                    "stages": list(api.stages),
+                    "routes": list(api.routes),
+                    "routeSelectionExpression": api.route_selection_expression,
+                }
+                for api in served.websocket_apis.values()
+            ],
+            "functions": {
+                name: {"memoryMb": each.memory_mb, "timeoutSeconds": each.timeout_seconds}
+                for name, each in served.functions.items()
+            },
+        }
+
+    return Resource("/template", GET=get)
+
+
 def recycling(functions: Functions, application: Callable[[], Application]) -> Resource:
     """Serve `/functions/{logicalId}/recycle`: the function's next event gets a new environment."""
 

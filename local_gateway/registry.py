@@ -74,6 +74,10 @@ class OpenConnection(Protocol):
         """Close the connection, as `DELETE` does."""
         ...
 
+    def on_text(self, text: str) -> None:
+        """Handle a message as though the client had sent it."""
+        ...
+
     def go_away(self) -> None:
         """Close the connection with 1001: what it was opened on is there no longer."""
         ...

@@ -27,6 +27,13 @@ ROWS: Final = 5_000
 BYTES: Final = 32 * 1024 * 1024
 """How many bytes of payloads the entries may hold. Ours."""
 
+UNIT_BYTES: Final = 32 * 1024
+"""What of a message is metered as one."""
+
+_SURELY_ONE: Final = UNIT_BYTES // 4
+"""So many characters are one unit whatever they are in UTF-8."""
+_SWITCHING_PROTOCOLS: Final = 101
+_SENT: Final = 200
 _ENTRY_BYTES: Final = 500
 """About what an entry takes beside its payloads."""
 
@@ -76,6 +83,15 @@ def trace_of(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     return b""
 
 
+def units_of(length: int) -> int:
+    """Return as how many messages one of this many bytes is metered (API Gateway, "Pricing")."""
+    return 1 if length <= UNIT_BYTES else -(-length // UNIT_BYTES)
+
+
+def _ignore(_entry: Entry) -> None:
+    """Nobody wants to know."""
+
+
 class Journal:
     """The last entries."""
 
@@ -86,6 +102,14 @@ class Journal:
         self._bytes = 0
         self.last_id = 0
         """The id of the newest entry, 0 before there is one."""
+        self.let_go: Callable[[Entry], None] = _ignore
+        """Is told of each entry that is forgotten."""
+        self.events = 0
+        """How many events functions had."""
+        self.units = 0
+        """How many messages there were either way, each as many as it has pieces of 32 KB."""
+        self._opened = self._closed = 0
+        self._opened_ms = self._closed_ms = 0
 
     @property
     def held_bytes(self) -> int:
@@ -112,8 +136,15 @@ class Journal:
 
     def clear(self) -> None:
         """Forget all entries; ids go on."""
+        for entry in self._entries:
+            self.let_go(entry)
         self._entries.clear()
         self._bytes = 0
+
+    def connected_ms(self, now_ms: int) -> int:
+        """Return for how long connections have been open, all together."""
+        is_open = self._opened - self._closed
+        return self._closed_ms - self._opened_ms + is_open * now_ms
 
     # What the parts say
 
@@ -130,28 +161,37 @@ class Journal:
         """Note a handshake that was answered."""
         facts = (connection_id, api, stage, handshake, status, subprotocol, began_ms)
         length = sum(len(name) + len(value) for name, value in handshake.headers)
+        if status == _SWITCHING_PROTOCOLS:
+            self._opened += 1
+            self._opened_ms += clock.now_ms()
         self._add(Kind.HANDSHAKE, length + len(handshake.query_string), *facts)
 
     def received(self, connection_id: str, request: Request, route: str | None, text: str) -> None:
         """Note a message and the route that it chose."""
+        self.units += 1 if len(text) <= _SURELY_ONE else units_of(len(text.encode()))
         facts = (connection_id, request.request_id, route, text)
         self._add_at(request.now_ms, Kind.MESSAGE, len(text), *facts)
 
     def invoked(self, now_ms: int, function: str, invocation: Invocation) -> None:
         """Note an event of a function; its outcome is in `invocation` once there is one."""
+        self.events += 1
         payload_bytes = len(invocation.payload)
         self._add_at(now_ms, Kind.INVOCATION, payload_bytes, function, invocation)
 
     def replied(self, connection_id: str, request_id: str, data: bytes) -> None:
         """Note the answer of a two-way route."""
+        self.units += units_of(len(data))
         self._add(Kind.REPLY, len(data), connection_id, request_id, data)
 
     def told(self, connection_id: str, request_id: str, data: bytes) -> None:
         """Note an error frame."""
+        self.units += 1
         self._add(Kind.ERROR, len(data), connection_id, request_id, data)
 
     def posted(self, connection_id: str, status: int, data: bytes, trace: bytes = b"") -> None:
         """Note a post to a connection and its answer; `trace` tells who posted (`trace_of`)."""
+        if status == _SENT:
+            self.units += units_of(len(data))
         self._add(Kind.POST, len(data), connection_id, status, data, trace)
 
     def looked(self, connection_id: str, status: int, trace: bytes = b"") -> None:
@@ -164,6 +204,8 @@ class Journal:
 
     def ended(self, connection_id: str, closing: Closing) -> None:
         """Note the end of a connection."""
+        self._closed += 1
+        self._closed_ms += clock.now_ms()
         self._add(Kind.CLOSE, 0, connection_id, closing)
 
     def reading(self, write_line: Callable[[str], None]) -> Callable[[str], None]:
@@ -193,4 +235,6 @@ class Journal:
         entries = self._entries
         entries.append((self.last_id, at_ms, kind, size, *facts))
         while len(entries) > self._rows or self._bytes > BYTES:
-            self._bytes -= entries.popleft()[3]
+            entry = entries.popleft()
+            self._bytes -= entry[3]
+            self.let_go(entry)

@@ -42,7 +42,8 @@ HEADERS: Final = (
 def resources() -> list[Resource]:
     """Return what serves the page: `/`, and beside it its script and its style."""
     return [
-        Resource("/" if name == "index.html" else f"/{name}", GET=_serving(name)) for name in _TYPES
+        Resource("/" if name == "index.html" else f"/{name}", is_public=True, GET=_serving(name))
+        for name in _TYPES
     ]
 
 

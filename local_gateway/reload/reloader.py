@@ -104,6 +104,13 @@ class Reloader:
             self._say(f"reload: can't watch for changes, which now take a restart: {error}")
         return False
 
+    async def reload(self) -> None:
+        """Take up the template as it is, and let each function's next event be a cold start."""
+        await self._reload_template()
+        for name in self._application.functions:
+            self._functions.refresh(name)
+        self._say("reload: every function's next event loads its code anew")
+
     async def handle(self, changed: Iterable[Path]) -> None:
         """Take up a batch of changed files."""
         files, changed = self._files(), set(changed)

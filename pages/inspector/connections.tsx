@@ -1,33 +1,14 @@
-import { signal } from "@preact/signals";
 import type { JSX } from "preact";
-import { useEffect } from "preact/hooks";
 
-import { type Connection, ask } from "./api.ts";
 import * as journal from "./journal.ts";
+import { connections as open } from "./service.ts";
 import { texts } from "./texts.ts";
 
-const EVERY_MS = 1_000;
 /** Beyond this many the list says how many more there are. */
 const LISTED = 200;
 
-const open = signal<Connection[]>([]);
-
-async function look(): Promise<void> {
-  if (journal.link.value !== "live" || document.hidden) return;
-  try {
-    open.value = (await ask<{ connections: Connection[] }>("GET", "/connections")).connections;
-  } catch {
-    open.value = []; // the feed has ended too, and the page says so
-  }
-}
-
 export function Connections(): JSX.Element {
   const t = texts.value;
-  useEffect(() => {
-    void look();
-    const timer = setInterval(() => void look(), EVERY_MS);
-    return () => clearInterval(timer);
-  }, [journal.link.value]);
   const connections = open.value;
   const only = journal.onlyConnection.value;
   return (

@@ -2,10 +2,13 @@ import type { JSX } from "preact";
 
 import { Copy } from "../shared/copy.tsx";
 import { Json } from "../shared/json.tsx";
+import * as acting from "./acting.ts";
 import { type Row, ask } from "./api.ts";
 import * as journal from "./journal.ts";
 import { toneOf } from "./lanes.tsx";
 import { linksOf } from "./links.ts";
+import { asPytest } from "./pytest.ts";
+import { connections, served } from "./service.ts";
 import { type Texts, texts } from "./texts.ts";
 
 type Fact = keyof Texts["facts"];
@@ -61,6 +64,7 @@ function Shown({ row, all }: { row: Row; all: readonly Row[] }): JSX.Element {
           {t.close}
         </button>
       </header>
+      {row.kind === "message" && <Doing row={row} all={all} />}
       {row.kind === "why" && <p class="why">{row.text}</p>}
       <dl class="facts">
         {FACTS.map((name) => {
@@ -89,6 +93,27 @@ function Shown({ row, all }: { row: Row; all: readonly Row[] }): JSX.Element {
         </button>
       )}
     </>
+  );
+}
+
+/** What can be done with a client's message. */
+function Doing({ row, all }: { row: Row; all: readonly Row[] }): JSX.Element {
+  const t = texts.value;
+  const isOpen = connections.value.some((each) => each.connectionId === row.connectionId);
+  return (
+    <div class="buttons">
+      <button type="button" disabled={!isOpen} onClick={() => void acting.attempt(t.sent, () => acting.resend(row))}>
+        {t.resend}
+      </button>
+      <button type="button" disabled={!isOpen} onClick={() => void acting.attempt("", () => acting.edit(row))}>
+        {t.edit}
+      </button>
+      <Copy
+        text={asPytest(row, served.value?.template ?? "template.yaml", all)}
+        label={t.copyPytest}
+        done={t.copied}
+      />
+    </div>
   );
 }
 

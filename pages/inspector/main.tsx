@@ -4,8 +4,11 @@ import type { JSX } from "preact";
 import { choose, language } from "../shared/language.ts";
 import { applyTheme, toggleTheme } from "../shared/theme.ts";
 import { Connections } from "./connections.tsx";
+import { CostLine } from "./cost.tsx";
 import { Detail } from "./detail.tsx";
 import * as journal from "./journal.ts";
+import { Composer, NewClient, Outcome, TimeAndFaults } from "./panels.tsx";
+import * as service from "./service.ts";
 import { texts } from "./texts.ts";
 import { Timeline } from "./timeline.tsx";
 
@@ -41,10 +44,15 @@ function Page(): JSX.Element {
       <main>
         <div class="side">
           <Connections />
+          <Outcome />
+          <Composer />
+          <NewClient />
+          <TimeAndFaults />
         </div>
         <Timeline />
         <Detail />
       </main>
+      <CostLine />
     </>
   );
 }
@@ -52,3 +60,4 @@ function Page(): JSX.Element {
 applyTheme();
 render(<Page />, document.getElementById("page") as HTMLElement);
 void journal.run();
+service.run();

@@ -67,8 +67,9 @@ async def visiting(
     height: int = 800,
     colours: Colours = "light",
     language: str = "en-US",
+    complains: bool = False,
 ) -> AsyncGenerator[Visit]:
-    """Open an empty page without cookies or cache; in the end it must have nothing to complain of.
+    """Open an empty page without cookies or cache; in the end it has complained, or not.
 
     What it has asked for must have come from the one place that it was opened from.
     """
@@ -79,7 +80,7 @@ async def visiting(
     visit = Visit(await context.new_page())
     try:
         yield visit
-        assert visit.complaints == []
+        assert bool(visit.complaints) == complains, visit.complaints
         assert len(visit.hosts - {""}) == 1
     finally:
         await context.close()

@@ -44,6 +44,8 @@ class GatewayProcess:
         self.port = port
         self.url = f"http://127.0.0.1:{port}"
         self.websocket_url = f"ws://127.0.0.1:{port}/dev"
+        self.banner = ""
+        """What it wrote to standard output before `ready`."""
         self.log = ""
         """What it wrote to standard error, once it has stopped."""
         self.http = httpx.AsyncClient(base_url=self.url, timeout=ANSWER_SECONDS)
@@ -52,6 +54,11 @@ class GatewayProcess:
         """Return the process and all its descendants."""
         parent = psutil.Process(self.process.pid)
         return [parent, *parent.children(recursive=True)]
+
+    @property
+    def inspector_url(self) -> str:
+        """The address of the inspector's page, with its token, as it was printed."""
+        return next(word for word in self.banner.split() if "/_gateway/#" in word)
 
     async def push(self, **body: Any) -> dict[str, Any]:  # noqa: ANN401 — any JSON
         """Push by HTTP, and return the answer, which must be a success."""
@@ -134,6 +141,7 @@ async def running_gateway(
         async with asyncio.timeout(START_SECONDS):
             while (line := await process.stdout.readline()) != b"ready\n":
                 assert line, await read_errors(process)
+                gateway.banner += line.decode()
         drain = asyncio.create_task(process.stdout.read())
         log = asyncio.create_task(read_errors(process))
         yield gateway

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import sys
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -13,9 +15,11 @@ from websockets.asyncio.client import connect
 
 from tests.e2e.browsing import running_chromium, sticking_out, violations, visiting
 from tests.e2e.gateway_process import ROOT, running_gateway
+from tests.processes import guarded
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
+    from pathlib import Path
 
     from playwright.async_api import Browser, Locator, Page
     from websockets.asyncio.client import ClientConnection
@@ -50,7 +54,7 @@ async def inspecting(
     """Open the inspector on a gateway whose rows are forgotten."""
     await gateway.http.delete("/_gateway/rows")
     async with visiting(browser, width=width, colours=colours) as visit:
-        await visit.page.goto(f"{gateway.url}/_gateway/")
+        await visit.page.goto(gateway.inspector_url)
         await expect(visit.page.get_by_role("status")).to_have_text("live")
         yield visit.page
 
@@ -154,7 +158,7 @@ async def test_the_keyboard_alone_is_enough(browser: Browser, gateway: GatewayPr
         await row(page, "reply").wait_for()
         await page.get_by_role("listbox").focus()
         await page.keyboard.press("Home")
-        chosen = page.get_by_role("option", selected=True)
+        chosen = page.get_by_role("listbox").get_by_role("option", selected=True)
         await expect(chosen).to_have_attribute("aria-posinset", "1")
         await page.keyboard.press("ArrowDown")
         await expect(chosen).to_have_attribute("aria-posinset", "2")
@@ -177,6 +181,149 @@ async def test_the_page_is_accessible_and_fits(
 
         assert await violations(page) == []
         assert await sticking_out(page) == []
+
+
+async def choose(page: Page, client_id: str = "") -> None:
+    """Choose the only connection, or the newest."""
+    connections = page.get_by_role("region", name="Connections").get_by_role("listitem")
+    await connections.filter(has_text=client_id or "ChatApi").last.get_by_role("button").click()
+
+
+async def test_a_frame_is_sent_again(browser: Browser, gateway: GatewayProcess) -> None:
+    async with inspecting(browser, gateway) as page, talking(gateway) as client:
+        [answer] = await say(client, ASK)
+        await row(page, "message", "tides").click()
+        await page.get_by_role("button", name="Send again").click()
+
+        assert await client.recv() == answer
+        await expect(page.get_by_role("log")).to_have_text("Sent as though by the client.")
+
+
+async def test_a_frame_is_edited_and_sent(browser: Browser, gateway: GatewayProcess) -> None:
+    async with inspecting(browser, gateway) as page, talking(gateway) as client:
+        await say(client, ASK)
+        await row(page, "message", "tides").click()
+        await page.get_by_role("button", name="Edit and send").click()
+        draft = page.get_by_role("textbox", name="Message")
+        await expect(draft).to_be_focused()
+        await expect(draft).to_have_value(ASK)
+        await draft.fill(ASK.replace("tides", "winds"))
+        await page.keyboard.press("Control+Enter")
+
+        assert json.loads(await client.recv())["about"] == "winds"
+
+
+async def test_a_client_is_posted_to_and_disconnected(
+    browser: Browser, gateway: GatewayProcess
+) -> None:
+    async with inspecting(browser, gateway) as page, talking(gateway) as client:
+        await choose(page)
+        await page.get_by_role("textbox", name="Message").fill('{"news": 1}')
+        await page.get_by_role("button", name="Post to client").click()
+        assert await client.recv() == '{"news": 1}'
+        await page.get_by_role("button", name="Disconnect").click()
+
+        await client.wait_closed()
+        assert client.close_code == 1000
+
+
+async def test_a_client_is_opened_with_headers_and_heard(
+    browser: Browser, gateway: GatewayProcess
+) -> None:
+    async with inspecting(browser, gateway) as page:
+        await page.get_by_text("Open a client").click()
+        await page.get_by_label("Query").fill("name=ben")
+        await page.get_by_label("Headers").fill("X-Who: ben")
+        await page.get_by_role("button", name="Connect", exact=True).click()
+        await row(page, "handshake", "name=ben").click()
+        await expect(page.get_by_role("region", name="Details")).to_contain_text("X-Who: ben")
+        await choose(page)
+        await page.get_by_role("button", name="ask", exact=True).click()
+        await page.get_by_role("textbox", name="Message").fill(ASK)
+        await page.get_by_role("button", name="Send as client").click()
+        await expect(row(page, "reply", "found")).to_be_visible()
+        await page.get_by_role("button", name="Disconnect").click()
+        await expect(row(page, "close")).to_be_visible()
+
+
+async def test_time_passes_and_faults_happen(browser: Browser, gateway: GatewayProcess) -> None:
+    async with inspecting(browser, gateway) as page, talking(gateway) as client:
+        await page.get_by_text("Time and faults").click()
+        await page.get_by_label("function-error").fill("1")
+        await page.get_by_label("function-error").press("Enter")
+        await expect(page.get_by_role("log")).to_have_text("Set.")
+        [answer] = await say(client, ASK)
+        await page.get_by_role("button", name="End all faults").click()
+        await expect(page.get_by_role("log")).to_have_text("No fault happens any more.")
+        await page.get_by_label("Seconds").fill("600")
+        await page.get_by_role("button", name="Let time pass").click()
+        await client.wait_closed()
+
+        assert json.loads(answer)["message"] == "Internal server error"
+        assert client.close_code == 1001
+
+
+async def test_a_message_is_copied_as_a_test_that_passes(
+    browser: Browser, gateway: GatewayProcess, tmp_path: Path
+) -> None:
+    async with inspecting(browser, gateway) as page, talking(gateway) as client:
+        await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        await say(client, ASK)
+        await row(page, "reply").wait_for()
+        await row(page, "message", "tides").click()
+        await page.get_by_role("button", name="Copy as pytest").click()
+        await page.get_by_role("button", name="Copied").wait_for()
+        copied = await page.evaluate("navigator.clipboard.readText()")
+
+    assert 'await client.expect({"about": "tides", "found": 3})' in copied
+    (tmp_path / "test_copied.py").write_text(copied)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
+    pytest_run = await asyncio.create_subprocess_exec(
+        *guarded(command), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+    output, _ = await pytest_run.communicate()
+    assert pytest_run.returncode == 0, output.decode()
+
+
+async def test_what_it_would_cost_is_told_with_its_prices(
+    browser: Browser, gateway: GatewayProcess
+) -> None:
+    async with inspecting(browser, gateway) as page, talking(gateway) as client:
+        before = (await gateway.http.get("/_gateway/cost")).json()
+        await say(client, ASK)
+        after = (await gateway.http.get("/_gateway/cost")).json()
+        await expect(page.get_by_text("would cost")).to_contain_text("aws.amazon.com/lambda")
+
+    assert after["messages"] - before["messages"] == 2
+    assert after["requests"] - before["requests"] >= 1
+    assert after["gbSeconds"] > before["gbSeconds"]
+
+
+async def test_a_page_without_the_token_shows_nothing(
+    browser: Browser, gateway: GatewayProcess
+) -> None:
+    async with visiting(browser, complains=True) as visit:
+        await visit.page.goto(f"{gateway.url}/_gateway/")
+        await expect(visit.page.get_by_role("alert")).to_contain_text("needs the token")
+        await expect(visit.page.get_by_role("option")).to_have_count(0)
+
+
+async def test_the_token_does_not_stay_in_the_address(
+    browser: Browser, gateway: GatewayProcess
+) -> None:
+    async with inspecting(browser, gateway) as page:
+        assert page.url == f"{gateway.url}/_gateway/"
+        await page.reload()
+        await expect(page.get_by_role("status")).to_have_text("live")
+
+
+async def test_the_page_is_read_in_chinese(browser: Browser, gateway: GatewayProcess) -> None:
+    async with visiting(browser, language="zh-CN") as visit:
+        await visit.page.goto(gateway.inspector_url)
+        await expect(visit.page.get_by_role("status")).to_have_text("实时")
+        assert await violations(visit.page) == []
+        await visit.page.get_by_role("button", name="切换到英文").click()
+        await expect(visit.page.get_by_role("heading", name="Connections")).to_be_visible()
 
 
 HOSTILE = "<img src=x onerror=\"document.title='ran'\"><script>document.title='ran'</script>"

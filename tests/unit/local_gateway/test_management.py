@@ -44,6 +44,9 @@ class Connection:
             self.posted.append(data)
         return not self.is_full
 
+    def on_text(self, text: str) -> None:
+        raise NotImplementedError(text)
+
     def go_away(self) -> None:
         raise NotImplementedError
 

@@ -39,6 +39,31 @@ async def test_health_is_what_the_parts_are(is_up: bool, status: int, text: str)
     )
 
 
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [
+        ("/_gateway/secret", {}, 200),
+        ("/_gateway/secret", {"sec-fetch-site": "none"}, 200),
+        ("/_gateway/secret", {"sec-fetch-site": "same-origin"}, 403),
+        ("/_gateway/secret", {"sec-fetch-site": "same-site", "x-gateway-token": "wrong"}, 403),
+        ("/_gateway/secret", {"origin": "http://127.0.0.1:5173"}, 403),
+        ("/_gateway/secret", {"origin": "null"}, 403),
+        ("/_gateway/secret", {"sec-fetch-site": "same-origin", "x-gateway-token": "t"}, 200),
+        ("/_gateway/shell", {"sec-fetch-site": "same-origin"}, 200),
+    ],
+)
+async def test_a_web_page_needs_the_token_and_nobody_else_does(
+    path: str, headers: dict[str, str], status: int
+) -> None:
+    pages = OwnPages(
+        Resource("/secret", GET=echo), Resource("/shell", is_public=True, GET=echo), token="t"
+    )
+
+    answer = await ask(pages, "GET", path, headers=headers)
+
+    assert answer.status_code == status
+
+
 async def test_a_resource_gets_the_body_and_the_parts_of_the_path() -> None:
     answer = await ask(PAGES, "POST", "/_gateway/things/My-1/turn", json={"by": 90})
 
@@ -70,9 +95,9 @@ async def test_a_resource_gets_the_body_and_the_parts_of_the_path() -> None:
         (
             "POST",
             "/things/1/turn",
-            b"x" * 70_000,
+            b"x" * 1_048_577,
             413,
-            {"message": "a body has at most 65536 bytes"},
+            {"message": "a body has at most 1048576 bytes"},
         ),
     ],
 )

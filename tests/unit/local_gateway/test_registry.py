@@ -21,6 +21,9 @@ class Connection:
     def post(self, data: bytes) -> bool:
         raise NotImplementedError(data)
 
+    def on_text(self, text: str) -> None:
+        raise NotImplementedError(text)
+
     def go_away(self) -> None:
         raise NotImplementedError
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from local_gateway.event import Request
+from local_gateway import clock
+from local_gateway.event import Handshake, Request
 from local_gateway.inspector import journal as module
 from local_gateway.inspector.journal import Journal
+from local_gateway.lifecycle import Closing
 
 REQUEST = Request("r", 1_700_000_000_000)
 
@@ -62,6 +64,34 @@ def test_large_payloads_push_older_entries_out(monkeypatch: pytest.MonkeyPatch) 
 
     assert [entry[0] for entry in journal.after(0, 100)] == [4]
     assert journal.held_bytes <= 10_000
+
+
+def test_messages_are_metered_in_units_of_32_kib_each_way() -> None:
+    journal = Journal()
+
+    journal.received("c", REQUEST, None, "x" * 32_768)
+    journal.received("c", REQUEST, None, "ö" * 16_385)
+    journal.replied("c", "r", b"x" * 32_769)
+    journal.told("c", "r", b"{}")
+    journal.posted("c", 200, b"")
+    journal.posted("c", 410, b"gone")
+
+    assert journal.units == 1 + 2 + 2 + 1 + 1
+
+
+def test_open_connections_and_closed_ones_count_with_their_time() -> None:
+    journal, shake = Journal(), Handshake([], b"", "127.0.0.1")
+    before_ms = clock.now_ms()
+    journal.arrived("a", "Api", "dev", shake, 101, None, 0)
+    journal.arrived("b", "Api", "dev", shake, 403, None, 0)
+    journal.ended("a", Closing(1000, ""))
+    took_ms = clock.now_ms() - before_ms
+    journal.arrived("c", "Api", "dev", shake, 101, None, 0)
+    opened_ms = clock.now_ms()
+
+    connected_ms = journal.connected_ms(opened_ms + 60_000)
+
+    assert 60_000 <= connected_ms <= 60_000 + took_ms + (opened_ms - before_ms)
 
 
 def test_held_bytes_are_those_of_the_entries() -> None:
