@@ -17,12 +17,14 @@ import httpx
 import psutil
 from websockets.asyncio.client import ClientConnection, connect
 
+from tests.e2e.canaries import Canaries
 from tests.processes import guarded
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping, Sequence
 
 ROOT = Path(__file__).parents[2]
+OUR_TEMPLATE = "template.yaml"
 START_SECONDS = 30.0
 STOP_SECONDS = 3.0
 ANSWER_SECONDS = 40.0
@@ -48,7 +50,12 @@ class GatewayProcess:
         """What it wrote to standard output before `ready`."""
         self.log = ""
         """What it wrote to standard error, once it has stopped."""
-        self.http = httpx.AsyncClient(base_url=self.url, timeout=ANSWER_SECONDS)
+        self.canaries = Canaries()
+        self.http = httpx.AsyncClient(
+            base_url=self.url,
+            timeout=ANSWER_SECONDS,
+            event_hooks={"request": [self.canaries.heed_request]},
+        )
 
     def family(self) -> list[psutil.Process]:
         """Return the process and all its descendants."""
@@ -87,8 +94,9 @@ class GatewayProcess:
     ) -> AsyncGenerator[Client]:
         """Connect a client, and see its CONNECTION come first."""
         url = f"{self.websocket_url}?{urlencode({'channelId': client_id, **query})}"
+        self.canaries.heed_credential(str(query.get("token", "")))
         async with connect(url, ping_interval=None) as websocket:
-            client = Client(websocket)
+            client = Client(websocket, self.canaries)
             client.hello = await client.receive()
             yield client
 
@@ -104,8 +112,9 @@ class Client:
 
     hello: Envelope
 
-    def __init__(self, websocket: ClientConnection) -> None:
+    def __init__(self, websocket: ClientConnection, canaries: Canaries | None = None) -> None:
         self.websocket = websocket
+        self._canaries = canaries or Canaries()
 
     async def receive(self) -> Envelope:
         """Return the next envelope."""
@@ -120,6 +129,7 @@ class Client:
 
     async def send(self, **envelope: Any) -> None:  # noqa: ANN401 — any JSON
         """Send an envelope."""
+        self._canaries.heed_envelope(envelope)
         await self.websocket.send(json.dumps(envelope))
 
     async def heartbeat(self) -> Envelope:
@@ -149,6 +159,8 @@ async def running_gateway(
             await gateway.stop(seconds=stop_seconds)
         await drain
         gateway.log = await log
+        if OUR_TEMPLATE in arguments:  # what functions of others log is theirs
+            assert gateway.canaries.found_in(gateway.log) == []
     finally:
         await gateway.http.aclose()
         if process.returncode is None:
@@ -186,4 +198,4 @@ def main_job(store: str, port: int, **parameters: str) -> list[str]:
         **parameters,
     }
     pairs = [f"{name}={value}" for name, value in overrides.items()]
-    return ["--template", "template.yaml", "--parameter-overrides", *pairs]
+    return ["--template", OUR_TEMPLATE, "--parameter-overrides", *pairs]
