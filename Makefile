@@ -48,6 +48,7 @@ help: ## List the verbs and variables
 		'STATE_DIR=' 'a folder in which make dev keeps its state; without one it starts empty' \
 		'TARGET=local' 'or aws: what make conformance tests' \
 		'STACK=' 'the stack of make conformance-deploy, cloudpush-conformance if none is given' \
+		'TARGETS=' 'what make fuzz fuzzes, all if nothing is said; SECONDS=600 each' \
 		'ARGS=' 'options for the program that dev, test, bench, build or deploy runs' \
 		'PYTHON=python3' 'which Python makes the environment'
 
@@ -108,10 +109,32 @@ pages: $(ALL) ## Build the pages of pages/ into the bundles that are served (nee
 chaos: $(ALL) ## Hold the service to its promise under faults: the long profile of the checker
 	$(BIN)/python -m tests.chaos $(ARGS)
 
-CHECKS := check-lint check-format check-types check-imports check-spelling check-template check-docs
+TARGETS ?= envelope http route template token
+SECONDS ?= 600
+
+.PHONY: fuzz
+fuzz: $(ALL) ## Fuzz what parses, led by coverage: TARGETS, each for SECONDS
+	@for target in $(TARGETS); do \
+		$(UV) run --quiet --no-sync --with atheris==3.0.0 \
+			python -m tests.fuzz $$target -max_total_time=$(SECONDS) $(ARGS) || exit; \
+	done
+
+.PHONY: audit
+audit: $(ALL) ## Look for known vulnerabilities in what is locked: Python's packages and npm's
+	$(UV) export --quiet --locked --all-groups --all-extras --no-emit-project --no-header \
+		| $(AUDIT) --requirement /dev/stdin
+	$(AUDIT) $(foreach layer,$(wildcard $(LAYERS)/requirements-*.txt),--requirement $(layer))
+	@for lock in $$(git ls-files '*package-lock.json'); do \
+		echo "npm audit of $$lock"; npm audit --prefix $$(dirname $$lock) || exit; \
+	done
+
+AUDIT = $(UV) tool run --quiet --python $(BIN)/python --from pip-audit==2.10.1 pip-audit \
+	--disable-pip --require-hashes --strict --progress-spinner off
+
+CHECKS := check-lint check-format check-types check-imports check-spelling check-template check-policies check-docs
 
 .PHONY: check $(CHECKS)
-check: $(ALL) ## Lint, check formats, types, imports, spelling, the template and the docs
+check: $(ALL) ## Lint, check formats, types, imports, spelling, the template, policies and docs
 	@$(MAKE) --no-print-directory -j 2 $(if $(filter output-sync,$(.FEATURES)),--output-sync) $(CHECKS)
 
 check-lint: $(ALL)
@@ -131,6 +154,9 @@ check-spelling: $(ALL)
 
 check-template: $(ALL)
 	$(BIN)/cfn-lint template.yaml tests/conformance/stack/template.yaml
+
+check-policies: $(ALL)
+	$(BIN)/python -m tests.architecture.lint_policies
 
 check-docs: $(ALL)
 	$(BIN)/mkdocs --quiet build --strict
