@@ -127,6 +127,61 @@ async def test_a_breakpoint_stops_the_environment_and_no_timeout_passes(template
     assert last.split()[1] != pid
 
 
+LAYERS = """\
+  One:
+    Type: AWS::Serverless::LayerVersion
+    Properties: {ContentUri: one}
+  Two:
+    Type: AWS::Serverless::LayerVersion
+    Properties: {ContentUri: two}
+"""
+SHOUT = """\
+def shout(text):
+    loud = text.upper()
+    return loud
+"""
+
+
+def write_layers(template: Path, layers: str) -> None:
+    """Let the function take a step in a layer."""
+    template.write_text(TEMPLATE.replace("Timeout: 1", f"Layers: [{layers}]") + LAYERS)
+    for name, module in (("one", "voice"), ("two", "other")):
+        file = template.parent / name / "python" / f"{module}.py"
+        file.parent.mkdir(parents=True)
+        file.write_text(SHOUT)
+    (template.parent / "app.py").write_text(
+        "import voice\n" + HANDLER.replace("text.upper()", "voice.shout(text)")
+    )
+
+
+@pytest.mark.parametrize("layers", ["!Ref One", "!Ref One, !Ref Two"])
+async def test_a_breakpoint_in_a_layers_source_stops_its_one_environment(
+    template: Path, layers: str
+) -> None:
+    write_layers(template, layers)
+    port, source = free_port(), template.parent / "one/python/voice.py"
+    async with (
+        running_gateway(["--template", str(template), "--debug", f"Echo={port}"]) as gateway,
+        connect(gateway.websocket_url) as client,
+    ):
+        await client.send("has started")
+        first = str(await client.recv())
+        async with debugger(port) as attached:
+            await attached.attach(source, 3)
+            await client.send("one")
+            await client.send("two")
+            thread, place = await attached.stopped()
+            loud = (await attached.variables(thread))["loud"]
+            await attached.call("continue", threadId=thread)
+            again, _ = await attached.stopped()
+            await attached.call("continue", threadId=again)
+        answers = {str(await client.recv()), str(await client.recv())}
+
+    pid = first.split()[2]
+    assert (place, loud) in {("shout:3", "'ONE'"), ("shout:3", "'TWO'")}
+    assert answers == {f"ONE {pid} True", f"TWO {pid} True"}
+
+
 @pytest.fixture
 def node_template(template: Path) -> Path:
     text = TEMPLATE.replace("app.handler, Runtime: python3.13", "web.handler, Runtime: nodejs20.x")
