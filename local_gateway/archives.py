@@ -70,8 +70,9 @@ def _unpack(archive: Path, folder: Path) -> None:
                 if entry not in links:
                     left -= _write(opened, entry, folder, left)
             # Last, so that nothing is written through them.
-            for entry in links:
-                _link(opened.read(entry), entry, folder)
+            made = [_link(opened.read(entry), entry, folder) for entry in links]
+            for entry, link in zip(links, made, strict=True):
+                _check_inside(link, entry, folder)
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
         # zipfile: a broken file, a compression that it doesn't know, an encrypted entry.
         raise ArchiveRefused(f"can't be unpacked: {error}") from error
@@ -111,15 +112,24 @@ def _write(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, folder: Path, limit:
     return written
 
 
-def _link(content: bytes, entry: zipfile.ZipInfo, folder: Path) -> None:
+def _link(content: bytes, entry: zipfile.ZipInfo, folder: Path) -> Path:
     target = content.decode()
     # An absolute target takes the place of what it is joined to.
     place = os.path.normpath(PurePosixPath(entry.filename).parent / target)
     if PurePosixPath(place).parts[:1] in {("..",), ("/",)}:
         raise ArchiveRefused(f"has a link that leads out of its folder: {entry.filename!r}")
     link = folder / entry.filename
+    # A link before it may stand where its folder does.
+    _check_inside(link.parent, entry, folder)
     link.parent.mkdir(parents=True, exist_ok=True)
     link.symlink_to(target)
+    return link
+
+
+def _check_inside(path: Path, entry: zipfile.ZipInfo, folder: Path) -> None:
+    """Follow links, which may lead elsewhere together though none of them does."""
+    if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)):
+        raise ArchiveRefused(f"has links that lead out of its folder: {entry.filename!r}")
 
 
 def _forget_unused(cache: Path) -> None:

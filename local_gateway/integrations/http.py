@@ -11,7 +11,12 @@ from urllib.parse import urlsplit
 import orjson
 
 from local_gateway import ids
-from local_gateway.integration import ProxyResponse, TemplateFailed
+from local_gateway.integration import (
+    BackendUnreachable,
+    IntegrationError,
+    ProxyResponse,
+    TemplateFailed,
+)
 from local_gateway.integrations.backend import BackendRequest, BackendResponse
 from local_gateway.integrations.http_client import HttpRequest
 from local_gateway.integrations.variables import Payload, path_encode, url_encode
@@ -20,13 +25,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from local_gateway.api import CustomIntegration
-    from local_gateway.integration import Call, IntegrationError
+    from local_gateway.integration import Call
     from local_gateway.integrations.backend import Settle
     from local_gateway.integrations.http_client import HttpClient
     from local_gateway.integrations.mapping import ParameterMapping
     from local_gateway.integrations.variables import Event
 
 _PLACEHOLDER: Final = re.compile(r"\{([^{}]+)\}")
+_DOTS: Final = frozenset({".", ".."})
+"""Segments that a back-end takes for a step in its tree."""
 _TRACE: Final = "X-Amzn-Trace-Id"
 
 
@@ -55,10 +62,11 @@ class HttpBackend:
         """See `Backend`."""
         try:
             body = _decode(request.body) if self._integration.is_binary else request.body.encode()
-        except TemplateFailed as error:
+            url = self._url(request)
+        except IntegrationError as error:
             settle(error)
             return
-        url, headers = self._url(request), _headers(request)
+        headers = _headers(request)
         if self._gateway is not None:
             parts = urlsplit(url)
             headers = [("Host", parts.netloc), *(pair for pair in headers if pair[0] != "Host")]
@@ -81,6 +89,8 @@ class HttpBackend:
             return path_encode(path.get(match[1], ""))
 
         url = _PLACEHOLDER.sub(fill, self._uri)
+        if path and not _DOTS.isdisjoint(urlsplit(url).path.split("/")):
+            raise BackendUnreachable(f"{url}: a path parameter is a step to another path")
         if not request.parameters.query:
             return url
         pairs = (

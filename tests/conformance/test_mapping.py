@@ -522,3 +522,57 @@ async def test_a_path_of_a_template_is_followed(start_gateway: StartGateway) -> 
     text = '{"a":{"b":[{"c d":"found"}]}}'
 
     assert await write(start_gateway, "$input.path(\"$.a.b[0]['c d']\")", text) == "found"
+
+
+@pytest.mark.clause("MAPPING-26")
+@pytest.mark.parametrize("value", ["a\r\nX-Injected: 1", "a\n", "\r", "\0"], ids=repr)
+async def test_a_value_that_would_be_two_headers_is_not_sent(
+    start_gateway: StartGateway, server: ScriptedServer, value: str
+) -> None:
+    parameters = {"integration.request.header.x": "route.request.body.x"}
+    gateway = await start_gateway(
+        route_to(custom("HTTP_PROXY", uri=hook(server), parameters=parameters))
+    )
+
+    said = await error(gateway, orjson.dumps({"x": value}).decode())
+
+    assert said == "Network error communicating with endpoint"
+    assert server.requests == []
+
+
+@pytest.mark.clause("MAPPING-26")
+@pytest.mark.parametrize("value", [".", ".."])
+async def test_a_value_that_would_be_a_step_to_another_path_is_not_sent(
+    start_gateway: StartGateway, server: ScriptedServer, value: str
+) -> None:
+    parameters = {"integration.request.path.room": "route.request.body.room"}
+    uri = f"{hook(server)}/{{room}}/members"
+    gateway = await start_gateway(route_to(custom("HTTP_PROXY", uri=uri, parameters=parameters)))
+
+    said = await error(gateway, orjson.dumps({"room": value}).decode())
+
+    assert said == "Network error communicating with endpoint"
+    assert server.requests == []
+
+
+@pytest.mark.clause("MAPPING-26")
+@pytest.mark.parametrize(
+    ("value", "path"),
+    [
+        ("../../admin", "/hook/..%2F..%2Fadmin/members"),
+        ("%2e%2e", "/hook/%252e%252e/members"),
+        ("?x=1#y", "/hook/%3Fx%3D1%23y/members"),
+        ("a\r\nHost: b", "/hook/a%0D%0AHost%3A%20b/members"),
+    ],
+)
+async def test_a_value_is_one_segment_of_a_path(
+    start_gateway: StartGateway, server: ScriptedServer, value: str, path: str
+) -> None:
+    parameters = {"integration.request.path.room": "route.request.body.room"}
+    uri = f"{hook(server)}/{{room}}/members"
+    gateway = await start_gateway(route_to(custom("HTTP_PROXY", uri=uri, parameters=parameters)))
+    server.script("members", answer(body=b"done"))
+
+    await ask(gateway, orjson.dumps({"room": value}).decode())
+
+    assert [request.path for request in server.requests] == [path]

@@ -94,6 +94,32 @@ def test_a_path_finds_its_part(path: str, expected: Address) -> None:
     assert address == expected
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/dev/../_gateway/faults",
+        "/dev/%2e%2e/_gateway/faults",
+        "/dev%2f..%2f_gateway/faults",
+        "/%5fgateway/faults",
+        "//_gateway/faults",
+        "/./_gateway/faults",
+        "/dev%00",
+        "/_apis/../_gateway/faults",
+        "/_apis/Chat/dev/../../_gateway/faults",
+        "/_apis/Chat%2f..%2f/dev",
+    ],
+)
+def test_no_step_leads_from_one_part_to_another(path: str) -> None:
+    assert Addressing(application(CHAT)).resolve(path) == Nowhere()
+
+
+@pytest.mark.parametrize("steps", ["../../_gateway/faults", "%2e%2e%2f..", "..", "a%00b", ""])
+def test_what_follows_connections_is_an_id_whatever_it_is(steps: str) -> None:
+    address = Addressing(application(CHAT)).resolve(f"/dev/@connections/{steps}")
+
+    assert address == Management(CHAT, DEV, steps)
+
+
 def test_a_stage_that_two_apis_share_needs_the_api_in_the_path() -> None:
     other = websocket_api("Other", DEV)
     addressing = Addressing(application(CHAT, other))

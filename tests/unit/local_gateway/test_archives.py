@@ -99,6 +99,24 @@ def test_a_link_that_leads_out_is_refused(tmp_path: Path, target: bytes) -> None
     )
 
 
+@pytest.mark.parametrize(
+    "links",
+    [
+        {"d/e/root": b"../..", "out": b"d/e/root/../x"},
+        {"out": b"d/e/root/../x", "d/e/root": b"../.."},
+        {"d/e/root": b"../..", "out": b"d/e/root/..", "out/made": b"x"},
+    ],
+    ids=["a link", "before its link", "a folder"],
+)
+def test_links_that_lead_out_together_are_refused(tmp_path: Path, links: dict[str, bytes]) -> None:
+    archive = write_zip(tmp_path / "a.zip", links, mode=stat.S_IFLNK | 0o777)
+
+    problem = problem_of(archive, tmp_path / "cache")
+
+    assert problem.startswith("has links that lead out of its folder: 'out")
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
 def test_a_device_is_refused(tmp_path: Path) -> None:
     archive = write_zip(tmp_path / "a.zip", {"null": b""}, mode=stat.S_IFCHR | 0o666)
 
