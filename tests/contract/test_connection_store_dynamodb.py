@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import zlib
 from string import Formatter
 from typing import TYPE_CHECKING, Any, cast
@@ -16,8 +17,13 @@ from cloudpush.errors import ConfigurationWrong, ServiceError, StoreUnavailable
 from cloudpush.model import TOMBSTONE_LIFETIME_MS, Place, Policy
 from cloudpush.stores.dynamodb import DynamoDbConnectionStore
 from cloudpush.stores.dynamodb_errors import MAPPED_CODES, ConditionFailed, translated_errors
-from cloudpush.stores.dynamodb_items import TTL_SLACK_SECONDS
-from cloudpush.stores.dynamodb_table import ATTEMPTS, client_from_environment, pauses
+from cloudpush.stores.dynamodb_items import TTL_SLACK_SECONDS, shard_partition
+from cloudpush.stores.dynamodb_table import (
+    ATTEMPTS,
+    SIDE_BY_SIDE,
+    client_from_environment,
+    pauses,
+)
 from tests.contract.connection_stores import T0, connection, dynamodb_client, moto_dynamodb
 
 if TYPE_CHECKING:
@@ -100,6 +106,42 @@ def stubbed(stub: Stubber, slept: list[float]) -> DynamoDbConnectionStore:
     return DynamoDbConnectionStore(
         cast("DynamoDBClient", stub.client), "connections", sleep=slept.append
     )
+
+
+class MeetingClient:
+    """A client whose queries are answered when so many of them are under way at once."""
+
+    def __init__(self, parties: int) -> None:
+        self._barrier = threading.Barrier(parties, timeout=20)
+        self._lock = threading.Lock()
+        self._under_way = 0
+        self.most_under_way = 0
+
+    def query(self, **request: Any) -> dict[str, Any]:  # noqa: ANN401 — a request of DynamoDB
+        with self._lock:
+            self._under_way += 1
+            self.most_under_way = max(self.most_under_way, self._under_way)
+        self._barrier.wait()
+        with self._lock:
+            self._under_way -= 1
+        partition = request["ExpressionAttributeValues"][":partition"]["S"]
+        return {
+            "Items": [],
+            "LastEvaluatedKey": {"pk": {"S": partition}, "sk": {"S": f"behind {partition}"}},
+        }
+
+
+def test_shards_are_read_side_by_side_and_not_all_at_once() -> None:
+    client = MeetingClient(SIDE_BY_SIDE)
+    store = DynamoDbConnectionStore(cast("DynamoDBClient", client), "connections")
+    places = [Place(shard=shard) for shard in range(4 * SIDE_BY_SIDE)]
+
+    pages = store.read_shards(places, limit=1, now_ms=T0)
+
+    assert client.most_under_way == SIDE_BY_SIDE
+    assert [page.cursor for page in pages] == [
+        f"behind {shard_partition(each.shard)}" for each in places
+    ]
 
 
 def items_of(harness: Harness) -> list[dict[str, Any]]:

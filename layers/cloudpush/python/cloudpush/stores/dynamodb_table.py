@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from cloudpush.stores.dynamodb_items import Item
 
 _Answer = TypeVar("_Answer")
+_Question = TypeVar("_Question")
 
 KEYS_PER_BATCH: Final = 100
 """The limit of BatchGetItem."""
@@ -32,6 +34,9 @@ ATTEMPTS: Final = 8
 unavailable: with the pauses between them about 1.3 s."""
 
 FIRST_PAUSE_SECONDS: Final = 0.01
+
+SIDE_BY_SIDE: Final = 8
+"""So many requests of one call are under way at once: fewer than botocore keeps connections."""
 
 _NO_NAMES: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -77,6 +82,20 @@ class Table:
         self._client = client
         self._name = name
         self.sleep = sleep
+        self._threads: ThreadPoolExecutor | None = None
+
+    def side_by_side(
+        self, ask: Callable[[_Question], _Answer], questions: Sequence[_Question]
+    ) -> list[_Answer]:
+        """Ask `SIDE_BY_SIDE` questions at a time, in threads; return the answers in their order.
+
+        The first error is raised, and what was not asked yet is not asked.
+        """
+        if len(questions) == 1:
+            return [ask(questions[0])]
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(SIDE_BY_SIDE, thread_name_prefix="dynamodb")
+        return list(self._threads.map(ask, questions))
 
     def get(self, key: Item) -> Item | None:
         """Return one item, or None."""
