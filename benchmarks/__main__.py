@@ -11,8 +11,6 @@ with 0 whatever the figures are, with 1 if something could not be measured.
 from __future__ import annotations
 
 import argparse
-import json
-import signal
 import subprocess
 import sys
 import time
@@ -20,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks import machine
+from benchmarks.commands import end_like_ctrl_c, write_json
 from benchmarks.figures import write_table
 from benchmarks.machine import Quiet
 from benchmarks.measurements import ALL, Effort
@@ -28,7 +27,6 @@ from benchmarks.servers import ROOT, BenchmarkFailed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import FrameType
 
     from benchmarks.figures import Figure
     from benchmarks.measurements import Measurement
@@ -36,7 +34,7 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """Run what the command line asks for."""
-    signal.signal(signal.SIGTERM, _exit)
+    end_like_ctrl_c()
     arguments = _parse()
     chosen = [each for each in ALL if not arguments.only or each.name in arguments.only]
     is_whole = len(chosen) == len(ALL) and not arguments.quick
@@ -57,7 +55,7 @@ def main() -> None:
     print(effort.quiet.describe().strip())
     _print_missed(results)
     if arguments.json:
-        _write_json(arguments.json, results)
+        write_json(arguments.json, _rows(results))
     if is_whole and not failed:
         write_page(PAGE, _blocks(results, effort))
         print(f"written: {PAGE.relative_to(ROOT)}")
@@ -110,8 +108,8 @@ def _arguments(effort: Effort) -> str:
     return "" if effort.rounds == Effort.rounds else f" ARGS='--repeat {effort.rounds}'"
 
 
-def _write_json(file: Path, results: dict[str, Sequence[Figure]]) -> None:
-    rows = {
+def _rows(results: dict[str, Sequence[Figure]]) -> dict[str, object]:
+    return {
         name: [
             {
                 "what": figure.what,
@@ -124,13 +122,6 @@ def _write_json(file: Path, results: dict[str, Sequence[Figure]]) -> None:
         ]
         for name, figures in results.items()
     }
-    file.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
-
-
-def _exit(number: int, frame: FrameType | None) -> None:
-    """End as Ctrl-C does, so that every server is stopped."""
-    del number, frame
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

@@ -13,8 +13,6 @@ are, with 1 if something could not be measured.
 from __future__ import annotations
 
 import argparse
-import json
-import signal
 import subprocess
 import sys
 import time
@@ -22,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks import machine
+from benchmarks.commands import end_like_ctrl_c, write_json
 from benchmarks.machine import Quiet
 from benchmarks.measurements import Effort
 from benchmarks.page import PEERS_PAGE, write_page
@@ -29,8 +28,6 @@ from benchmarks.peers.contests import CONTESTS
 from benchmarks.servers import ROOT, BenchmarkFailed
 
 if TYPE_CHECKING:
-    from types import FrameType
-
     from benchmarks.peers.contests import Contest
     from benchmarks.peers.ranking import Result
 
@@ -39,7 +36,7 @@ LEAST_ROUNDS = 5
 
 def main() -> None:
     """Run what the command line asks for."""
-    signal.signal(signal.SIGTERM, _exit)
+    end_like_ctrl_c()
     arguments = _parse()
     rounds = 1 if arguments.quick else arguments.repeat
     chosen = [each for each in CONTESTS if not arguments.only or each.name in arguments.only]
@@ -60,7 +57,7 @@ def main() -> None:
             write_page(PEERS_PAGE, {contest.name: block})
             print(f"\nwritten: {PEERS_PAGE.relative_to(ROOT)}", flush=True)
     if arguments.json:
-        _write_json(arguments.json, results)
+        write_json(arguments.json, _rows(results))
     sys.exit(1 if failed else 0)
 
 
@@ -89,18 +86,11 @@ def _about(contest: Contest, effort: Effort) -> str:
     )
 
 
-def _write_json(file: Path, results: dict[str, Result]) -> None:
-    found = {
+def _rows(results: dict[str, Result]) -> dict[str, object]:
+    return {
         name: {ranking.title: ranking.values for ranking in result.rankings}
         for name, result in results.items()
     }
-    file.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
-
-
-def _exit(number: int, frame: FrameType | None) -> None:
-    """End as Ctrl-C does, so that every server is stopped."""
-    del number, frame
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

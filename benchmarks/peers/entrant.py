@@ -107,7 +107,8 @@ def _is_listening(process: subprocess.Popen[bytes], port: int) -> bool:
     while process.poll() is None and time.monotonic() < patience:
         with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
             return True
-        time.sleep(_LOOK_SECONDS)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_LOOK_SECONDS)
     return False
 
 
