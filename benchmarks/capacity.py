@@ -9,7 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from cloudpush.fanout import DOUBLE_AFTER, DOUBLINGS, PAGE, SHARDS_AT_ONCE, WORKERS
+from cloudpush.fanout import (
+    DOUBLE_AFTER,
+    DOUBLINGS,
+    INVOCATIONS,
+    PAGE,
+    SHARDS_AT_ONCE,
+    SIDE_BY_SIDE,
+)
 from cloudpush.model import SHARDS
 
 if TYPE_CHECKING:
@@ -69,7 +76,7 @@ class Deployment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """What a fan-out of QoS 0 to all asks of others, by a single worker that nobody disturbs."""
+    """What a fan-out of QoS 0 to all asks of others, in one invocation."""
 
     posts: int
     claims: int
@@ -86,7 +93,8 @@ def work(shards: Sequence[int]) -> Work:
     free = dict(enumerate(shards))
     held: dict[int, int] = {}
     width = SHARDS_AT_ONCE
-    claims = pages = shard_reads = payments = 0
+    claims = SIDE_BY_SIDE - 1  # each worker has to find that nothing is left
+    pages = shard_reads = payments = 0
     while True:
         if not held:
             claims += 1
@@ -178,7 +186,7 @@ def _grow(connections: int, deployment: Deployment) -> tuple[float, int, float]:
             posted += each_posts
             if is_waiting:
                 worker[1] = 0.0
-            elif worker[1] >= DOUBLE_AFTER and worker[2] and len(workers) < WORKERS:
+            elif worker[1] >= DOUBLE_AFTER and worker[2] and len(workers) < INVOCATIONS:
                 worker[1], worker[2] = 0.0, worker[2] - 1
                 workers.append([now + starts_after, 0.0, worker[2]])
         worker_seconds += len(able) * step

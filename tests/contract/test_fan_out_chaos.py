@@ -150,8 +150,8 @@ def test_everybody_is_served_and_what_is_repeated_is_bounded(
     progress = kept.fan_outs.get(message.message_id, now_ms=world.now_ms)
     assert progress is not None
     assert set(posted) == everybody
-    # A death or a lapse repeats at most the page of each of the three workers that were at it.
-    assert posted.total() - CONNECTIONS <= PAGE * (world.deaths + 3 * world.lapses)
+    # A death or a lapse repeats at most the page of each of the six workers that were at it.
+    assert posted.total() - CONNECTIONS <= PAGE * (world.deaths + 6 * world.lapses)
     assert CONNECTIONS - PAGE * world.deaths <= progress.posted.total <= posted.total()
     assert progress.open_shards == 0
     assert world.deaths > 0

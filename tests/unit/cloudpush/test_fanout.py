@@ -421,7 +421,7 @@ class TestList:
         }
         assert broadcast.look_up().state is MessageState.DONE
 
-    async def test_a_worker_that_died_repeats_at_most_a_page(
+    async def test_workers_that_died_repeat_at_most_a_page_each(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(fanout, "PAGE", 40)
@@ -439,9 +439,9 @@ class TestList:
         await broadcast.do_all()
 
         posted = Counter(stage.posted_to)
-        assert 10 * 40 < served <= 11 * 40
+        assert 10 * 40 < served <= 12 * 40
         assert set(posted) == set(everybody)
-        assert 0 < posted.total() - len(everybody) <= 40
+        assert 0 < posted.total() - len(everybody) <= 2 * 40
 
     async def test_a_delayed_push_to_one_is_sent_once_by_two_jobs(self) -> None:
         stage = Stage()

@@ -1,14 +1,16 @@
 """Publish to all or to many: one publication into its deliveries, shard by shard, page by page.
 
-    accepted ──► message, stored once ──► job ──► worker ──┬──► claim ► read ► serve ► save ─┐
-                                           ▲               └────────────◄────────────────────┘
-                                           └── another worker, or the rest when time is up
+    accepted ──► message, stored once ──► job ──► workers ──┬──► claim ► read ► serve ► save ─┐
+                                           ▲                └────────────◄────────────────────┘
+                                           └── another invocation, or the rest when time is up
 
-A worker leases shards that are free, reads a page of them, serves it (`serving`), and saves how
-far it is. So at most one works on a shard; one that dies leaves a place, and whoever claims its
-shards when the lease is over goes on there, with at most a page posted twice. Workers are many
-where there is much to do. Of QoS 0 each that has posted `DOUBLE_AFTER` and was not made to wait
-asks for another; of QoS 1, where a client costs some twenty times as much, they begin as many.
+A job is an invocation, and two workers share it: the posts of one are on their way while the
+other asks the store. A worker leases shards that are free, reads a page of them, serves it
+(`serving`), and saves how far it is. So at most one works on a shard; one that dies leaves a place,
+and whoever claims its shards when the lease is over goes on there, with at most a page posted
+twice. Invocations are many where there is much to do. Of QoS 0 each that has posted `DOUBLE_AFTER`
+and was not made to wait asks for another; of QoS 1, where a client costs some twenty times as much,
+they begin as many.
 """
 
 from __future__ import annotations
@@ -30,13 +32,18 @@ if TYPE_CHECKING:
     from cloudpush.model import Message, Posted
     from cloudpush.serving import Leg
 
-PAGE: Final = 400
-"""Connections that are read and posted between one `save` and the next: what a crash repeats."""
+PAGE: Final = 200
+"""Connections that are read and posted between one `save` and the next: what a crash repeats, of
+each worker of an invocation."""
+
+SIDE_BY_SIDE: Final = 2
+"""So many workers share an invocation of QoS 0: while the posts of one are on their way, the other
+asks the store. Of QoS 1 it is one: its time goes to the store in any case."""
 
 INBOX_PAGE: Final = 100
 """Clients of QoS 1 that are served between one `save` and the next."""
 
-SHARDS_AT_ONCE: Final = 16
+SHARDS_AT_ONCE: Final = 8
 """How many shards a worker begins with; it works on fewer where they are large."""
 
 LEASE_MS: Final = 20_000
@@ -60,7 +67,7 @@ DOUBLE_AFTER: Final = 5_000
 DOUBLINGS: Final = 4
 """How often the number of workers may double."""
 
-WORKERS: Final = 2**DOUBLINGS
+INVOCATIONS: Final = 2**DOUBLINGS
 """At most so many work side by side."""
 
 MAX_HOPS: Final = 1000
@@ -68,9 +75,9 @@ MAX_HOPS: Final = 1000
 
 
 def first_jobs(message: Message) -> Sequence[FanOut]:
-    """Return the jobs that its fan-out begins with, one for each of its first workers."""
+    """Return the jobs that its fan-out begins with."""
     if message.qos:
-        return [FanOut(message_id=message.message_id)] * min(WORKERS, message.shards)
+        return [FanOut(message_id=message.message_id)] * min(INVOCATIONS, message.shards)
     return [FanOut(message_id=message.message_id, doublings=DOUBLINGS)]
 
 
@@ -109,45 +116,62 @@ async def perform(
         return
     if record.stage is not MessageState.SENDING:
         return
-    worker = _Worker(
-        job=job,
-        message=record.message,
-        owner=mailroom.new_id(),
-        mailroom=mailroom,
-        clock=clock,
-        remaining_ms=remaining_ms,
-        report=report,
-        pause=pause,
-    )
-    await worker.run()
+    workers = [
+        _Worker(
+            message=record.message,
+            owner=mailroom.new_id(),
+            hop=job.hop,
+            doublings=0 if number else job.doublings,
+            mailroom=mailroom,
+            clock=clock,
+            remaining_ms=remaining_ms,
+            report=report,
+            pause=pause,
+        )
+        for number in range(1 if record.message.qos else SIDE_BY_SIDE)
+    ]
+    ends = await asyncio.gather(*(each.run() for each in workers), return_exceptions=True)
+    delays = [each.goes_on_after_ms for each in workers if each.goes_on_after_ms is not None]
+    if delays and not any(each.is_over for each in workers):
+        # One job for all of them, or there would be twice as many with each that follows. Also
+        # where one failed: the other may be the only one that knows when a lease ends.
+        workers[0].send(max(each.doublings for each in workers), delay_ms=min(delays))
+    for end in ends:
+        if end is not None:
+            raise end
 
 
 @dataclass(kw_only=True)
 class _Worker:
-    """One job's work."""
+    """Who works on shards that nobody else has."""
 
-    job: FanOut
     message: Message
     owner: str
+    hop: int
+    doublings: int
+    """How often it may still ask for another invocation."""
     mailroom: Mailroom
     clock: Callable[[], int]
     remaining_ms: Callable[[], int]
     report: Callable[[Report], None]
     pause: Callable[[float], Awaitable[object]]
     posted: int = 0
-    """Since another worker was asked for."""
+    """Since another invocation was asked for."""
     looked_at_ms: int = 0
     owed: int = 0
     """Posts of QoS 1 that are not paid yet."""
+    goes_on_after_ms: int | None = None
+    """When a job is to go on, seen from the end of this one; None where none is needed."""
+    is_over: bool = False
+    """Whether it found that nothing is left."""
 
     def __post_init__(self) -> None:
-        """Begin with as many doublings as the job leaves."""
+        """Take the pace that goes with the message."""
         is_kept = self.message.qos > 0
-        self.doublings = self.job.doublings
         self.page = INBOX_PAGE if is_kept else PAGE
         self.reserve_ms = INBOX_RESERVE_MS if is_kept else RESERVE_MS
         # How many shards to work on at a time. Of QoS 1 they are dealt out to all workers.
-        self.width = -(-self.message.shards // WORKERS) if is_kept else SHARDS_AT_ONCE
+        self.width = -(-self.message.shards // INVOCATIONS) if is_kept else SHARDS_AT_ONCE
         self.looked_at_ms = self.clock()
 
     async def run(self) -> None:
@@ -163,7 +187,7 @@ class _Worker:
                 return
             if self.remaining_ms() < self.reserve_ms:
                 self._save(FanOutStep(released=held))
-                self._send(self.doublings)
+                self.goes_on_after_ms = 0
                 return
             rest = await self._advance(held)
             if rest is None:
@@ -180,10 +204,12 @@ class _Worker:
             now_ms=self.clock(),
         )
         if claim.is_over:
+            self.is_over = True
             self.mailroom.messages.finish(self.message.message_id, now_ms=self.clock())
         if claim.look_again_at_ms is not None:
-            # Whoever holds the rest may have died: then this job does it.
-            self._send(0, delay_ms=claim.look_again_at_ms - self.clock())
+            # Whoever holds the rest may have died: then a job does it, that asks for no others.
+            self.doublings = 0
+            self.goes_on_after_ms = max(0, claim.look_again_at_ms - self.clock())
         return claim.places
 
     def _may_go_on(self) -> bool:
@@ -206,7 +232,7 @@ class _Worker:
         )
         if not await self._pay(sum(len(each.connections) for each in legs)):
             self._save(FanOutStep(released=held))
-            self._send(self.doublings, delay_ms=MAX_WAIT_MS)
+            self.goes_on_after_ms = MAX_WAIT_MS
             return None
         posted = await self._serve(legs)
         places: list[Place] = []
@@ -228,7 +254,7 @@ class _Worker:
         rest = [each for each in going_on if each.shard in kept]
         if not await self._pay(self.owed):
             self._save(FanOutStep(released=rest))
-            self._send(self.doublings, delay_ms=MAX_WAIT_MS)
+            self.goes_on_after_ms = MAX_WAIT_MS
             return None
         return rest
 
@@ -267,12 +293,13 @@ class _Worker:
         )
 
     def _grow(self) -> None:
-        """Ask for another worker, where there is much to do."""
+        """Ask for another invocation, where there is much to do."""
         if self.posted >= DOUBLE_AFTER and self.doublings:
             self.posted = 0
             self.doublings -= 1
-            self._send(self.doublings)
+            self.send(self.doublings)
 
-    def _send(self, doublings: int, *, delay_ms: int = 0) -> None:
-        job = FanOut(message_id=self.message.message_id, doublings=doublings, hop=self.job.hop + 1)
+    def send(self, doublings: int, *, delay_ms: int = 0) -> None:
+        """Have a job go on, after this time in whole seconds."""
+        job = FanOut(message_id=self.message.message_id, doublings=doublings, hop=self.hop + 1)
         self.mailroom.expansions.send([job], delay_seconds=max(0, -(-delay_ms // 1000)))
