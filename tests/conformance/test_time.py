@@ -12,6 +12,7 @@ from tests.fakes.rooms import ROOM, serving_room
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from local_gateway.testing import Gateway
 
@@ -154,6 +155,25 @@ async def test_a_message_that_failed_comes_again_after_its_visibility_timeout(
     await room.advance(seconds=0.001)
 
     assert (early, len(await room.invocations("Work")) - before) == (0, 1)
+
+
+@pytest.mark.clause("TIME-6")
+async def test_a_batch_is_handed_over_when_its_window_has_passed(tmp_path: Path) -> None:
+    text = ROOM.read_text().replace("CodeUri: functions", f"CodeUri: {ROOM.parent}/functions")
+    template = tmp_path / "template.yaml"
+    window = "BatchSize: 10, MaximumBatchingWindowInSeconds: 20"
+    template.write_text(text.replace("BatchSize: 10", window))
+    async with serve(template) as room:
+        client = await room.connect()
+        await client.send({"action": "enqueue"})
+        await room.settle()
+        await room.advance(seconds=19.999)
+        await client.send({"action": "enqueue"})
+        early = len(await room.invocations("Work"))
+        await room.advance(seconds=0.001)
+        batches = [len(each.event["Records"]) for each in await room.invocations("Work")]
+
+    assert (early, batches) == (0, [2])
 
 
 @pytest.mark.clause("TIME-7")
