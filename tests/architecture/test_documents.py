@@ -144,3 +144,14 @@ def test_every_fault_is_documented() -> None:
     table = (ROOT / "docs/reference/faults.md").read_text().partition("|---|---|---|---|\n")[2]
 
     assert table == faults.write_table()
+
+
+def test_every_attack_has_its_test() -> None:
+    named = re.findall(
+        r"`(tests/\S+\.py)::(\w+)`", (ROOT / "docs/explanation/attacks.md").read_text()
+    )
+
+    assert len(named) > 30
+    assert [
+        f"{file}::{test}" for file, test in named if f"def {test}(" not in (ROOT / file).read_text()
+    ] == []
