@@ -74,6 +74,7 @@ class Tour:
     calls: Path
     """The record of what functions call."""
     tokens: list[str] = field(default_factory=list[str])
+    tickets: list[str] = field(default_factory=list[str])
 
     def issue(self, subject: str, **claims: object) -> str:
         """Return a token for an hour."""
@@ -164,7 +165,7 @@ async def touring(store: str, folder: Path, seen: list[Seen]) -> AsyncGenerator[
     seen.append(
         Seen(
             parameters={"Store": store, **parameters},
-            canaries=[CONTENT, SIGNING_SECRET, RECEIPT_SECRET, *signed],
+            canaries=[CONTENT, SIGNING_SECRET, RECEIPT_SECRET, *signed, *tour.tickets],
             calls=record.read(file) | secrets.calls,
             log=gateway.log,
             metrics=metrics,
@@ -196,6 +197,18 @@ async def take(store: str, folder: Path) -> Seen:
         for part in PARTS:
             await part(tour)
     return seen[0]
+
+
+async def be_let_in(tour: Tour) -> None:
+    """A client that comes by a ticket, and is sent away with all that it was issued."""
+    issued = await tour.call("POST", "/v1/tickets", {"clientId": "grace", "push": ["bob"]})
+    tour.tickets.append(issued["ticket"])
+    url = f"{tour.gateway.websocket_url}?channelId=grace&ticket={issued['ticket']}"
+    async with connect(url, ping_interval=None) as websocket:
+        grace = Client(websocket)
+        await grace.receive_until(0)
+        await tour.call("DELETE", "/v1/clients/grace", {"notBefore": clock.now_ms()})
+        await grace.receive_until(15)
 
 
 async def speak(tour: Tour) -> None:
@@ -302,4 +315,4 @@ async def fail(tour: Tour) -> None:
         await tour.gateway.invoke(function, {"Records": [record]})
 
 
-PARTS: Final = (speak, come_back, speak_to_many, ask, keep_silent, fail, broadcast)
+PARTS: Final = (be_let_in, speak, come_back, speak_to_many, ask, keep_silent, fail, broadcast)
