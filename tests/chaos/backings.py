@@ -64,7 +64,11 @@ class Backing(Protocol):
 
 
 class ValkeyBacking:
-    """Valkey, which writes every change to its log before it answers."""
+    """Valkey, which writes every change to its log before it answers.
+
+    It leaves to the system when the log reaches the disk: what a process has written outlives it,
+    and it is processes that are killed here, not machines.
+    """
 
     store = "redis"
 
@@ -72,7 +76,7 @@ class ValkeyBacking:
         self.server = ValkeyServer(
             port=free_port(),
             data_dir=folder / "valkey",
-            config={"appendonly": "yes", "appendfsync": "always"},
+            config={"appendonly": "yes", "appendfsync": "no"},
         )
         self.server.start()
         self._client: Any = Redis(host="127.0.0.1", port=self.server.port, decode_responses=True)
