@@ -1,6 +1,6 @@
 """The Java system's known defects, each as a sequence of events that led to it there.
 
-One of the twelve has no place here: that anybody may push to anybody is answered by authorization.
+The twelfth, that anybody may push to anybody, is tests/e2e/test_java_defects.py.
 """
 
 from __future__ import annotations
