@@ -76,6 +76,8 @@ def running_service(
     parameters = {
         "Stage": "dev",
         "AuthMode": "none",
+        "ConnectRate": "0",
+        "MessageRate": "0",
         "Store": store,
         "WebSocketUrl": f"ws://127.0.0.1:{port}/dev",
         **({"RedisUrl": "embedded:valkey"} if store == "redis" else {}),

@@ -25,6 +25,8 @@ def handler(handshake: Handshake) -> Principal:
         authorizing.tokens_in(handshake.token, handshake.subprotocols),
         handshake.client_id,
         ticket=handshake.ticket,
+        origin=handshake.origin,
+        allowed_origins=wired.settings.allowed_origins,
         keys=wired.signing_keys,
         rules=wired.settings.token_rules,
         access=lambda: wired.access,

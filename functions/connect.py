@@ -1,8 +1,8 @@
 """`$connect`: admit a client, or refuse the handshake.
 
-400 without `channelId` or with an ill-formed one; 403 where the token was revoked; 429 where the
-client holds as many connections as it may, because fewer connections cure it and so does waiting;
-503 and 500 as in `boundary`.
+400 without `channelId` or with an ill-formed one; 403 where the token was revoked, or the web page
+may not connect; 429 where the client connects too often, or holds as many connections as it may:
+waiting cures both; 503 and 500 as in `boundary`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from cloudpush import admission, boundary, clock, ids, protocol, wiring
 from cloudpush.observability import count
+from cloudpush.origins import check_origin
 
 if TYPE_CHECKING:
     from cloudpush.events import Handshake
@@ -22,6 +23,7 @@ wiring.prepare("store", "access", "deliver_queue")
 def handler(handshake: Handshake) -> None:
     """Admit the client that the query names."""
     wired = wiring.current()
+    check_origin(handshake.origin, wired.settings.allowed_origins)
     admission.admit(
         handshake.client_id,
         principal=wired.principal_in(handshake.authorizer),
@@ -33,6 +35,7 @@ def handler(handshake: Handshake) -> None:
         policy=wired.settings.policy,
         store=wired.store,
         access=wired.access,
+        limit=wired.connect_limit,
         jobs=wired.deliver_queue,
         now_ms=clock.now_ms(),
     )

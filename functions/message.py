@@ -23,6 +23,7 @@ async def handler(frame: Frame) -> Answer:
         message_id=ids.new_message_id(),
         principal=wired.principal_in(frame.authorizer),
         stale_after_ms=wired.settings.stale_after_ms,
+        limit=wired.message_limit,
         mailroom=wired.mailroom,
         clock=clock.now_ms,
     )

@@ -14,7 +14,7 @@ import msgspec
 from fastapi.responses import Response
 
 from cloudpush import boundary, events, ids, protocol
-from cloudpush.errors import CloudpushError, InvalidMessage, Unauthorized
+from cloudpush.errors import CloudpushError, InvalidMessage, TooManyRequests, Unauthorized
 from cloudpush.repeating import Answer
 from push_routes.bodies import ErrorReply, Failure
 
@@ -90,8 +90,12 @@ def refused(request: Request, error: CloudpushError) -> Response:
 
 
 def _headers_of(error: CloudpushError) -> dict[str, str]:
-    """Return what RFC 9110, section 11.6.1, wants beside 401."""
-    return {"WWW-Authenticate": "Bearer"} if isinstance(error, Unauthorized) else {}
+    """Return what belongs beside 401 (RFC 9110, section 11.6.1) and 429 (section 10.2.3)."""
+    if isinstance(error, Unauthorized):
+        return {"WWW-Authenticate": "Bearer"}
+    if isinstance(error, TooManyRequests):
+        return {"Retry-After": str(-(-(error.retry_after_ms or 0) // 1000))}
+    return {}
 
 
 def refused_by_framework(

@@ -65,7 +65,7 @@ _decoder = msgspec.json.Decoder(SendRequest)
 @router.post(
     "/message/send",
     dependencies=guard.needs(Scope.PUSH),
-    responses=describe_answers({200: Reply}, 413, error=Reply),
+    responses=describe_answers({200: Reply}, 413, 429, error=Reply),
     openapi_extra=takes(body=add_shape(SendRequest)),
 )
 async def send_message(request: Request) -> Response:
@@ -78,6 +78,7 @@ async def send_message(request: Request) -> Response:
     wanted = _check(await answers.read(request, _decoder))
     clients = None if wanted.send_to_all else _targets_of(wanted)
     guard.principal_of(request).check_targets(clients)
+    guard.take_pushes(request)
     now_ms = clock.now_ms()
     submission = Submission(
         publication=Publication(

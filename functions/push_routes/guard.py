@@ -71,6 +71,17 @@ def principal_of(request: Request) -> Principal:
     return known
 
 
+def take_pushes(request: Request, number: int = 1) -> None:
+    """Count what a request pushes, where it is known who pushes.
+
+    Raises:
+        TooManyRequests: that is more often than the deployment allows.
+    """
+    principal = principal_of(request)
+    if principal is not EVERYBODY:
+        wiring.current().push_limit.take(principal.name, number)
+
+
 def sender_of(request: Request, wanted: str) -> str:
     """Return the name that a message is sent in: a client's own, unless it may use another's.
 

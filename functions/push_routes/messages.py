@@ -64,7 +64,7 @@ _BATCH_SCHEMA = {
     "/messages",
     dependencies=guard.needs(Scope.PUSH),
     status_code=202,
-    responses=describing.answers({202: MessageAccepted}, 409, 413),
+    responses=describing.answers({202: MessageAccepted}, 409, 413, 429),
     openapi_extra=describing.takes(
         describing.IDEMPOTENCY_KEY, body=describing.reference(MessageRequest)
     ),
@@ -72,6 +72,7 @@ _BATCH_SCHEMA = {
 async def send_message(request: Request) -> Response:
     """Send a message to some clients, or to all."""
     wanted = await answers.read(request, _decoder)
+    guard.take_pushes(request)
 
     async def perform(message_id: str) -> Answer:
         try:
@@ -91,7 +92,7 @@ async def send_message(request: Request) -> Response:
 @router.post(
     "/messages:batch",
     dependencies=guard.needs(Scope.PUSH),
-    responses=describing.answers({200: BatchReply}, 409),
+    responses=describing.answers({200: BatchReply}, 409, 429),
     openapi_extra=describing.takes(describing.IDEMPOTENCY_KEY, body=_BATCH_SCHEMA),
 )
 async def send_batch(request: Request) -> Response:
@@ -100,6 +101,7 @@ async def send_batch(request: Request) -> Response:
     What is of `qos` 1 is brought to its targets by a job, a moment after the answer.
     """
     batch = await answers.read(request, _batch_decoder)
+    guard.take_pushes(request, len(batch.messages))
 
     async def send_one(raw: msgspec.Raw, message_id: str) -> BatchResult:
         try:

@@ -55,7 +55,9 @@ async def faulty_service(
         )
     )
     url = {"RedisUrl": variables["REDIS_URL"]} if store == "redis" else {}
-    arguments = main_job(store, port, StaleAfterSeconds="0", **url)
+    arguments = main_job(
+        store, port, StaleAfterSeconds="0", ConnectRate="0", MessageRate="0", **url
+    )
     arguments[arguments.index("template.yaml")] = str(template)
     arguments += ["--seed", str(profile.seed), "--connect-rate", "0"]
     # Clients that all come at once would start dozens of processes, which time out as they start.

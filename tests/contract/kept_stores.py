@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -11,6 +12,7 @@ from cloudpush.stores.dynamodb_budgets import DynamoDbBudgetStore
 from cloudpush.stores.dynamodb_fan_outs import DynamoDbFanOutStore
 from cloudpush.stores.dynamodb_inbox import DynamoDbInboxStore
 from cloudpush.stores.dynamodb_messages import DynamoDbMessageStore
+from cloudpush.stores.dynamodb_rates import DynamoDbRateStore
 from cloudpush.stores.dynamodb_repeats import DynamoDbIdempotencyStore
 from cloudpush.stores.dynamodb_statistics import DynamoDbStatisticsStore
 from cloudpush.stores.memory_access import MemoryAccessStore
@@ -22,17 +24,22 @@ from cloudpush.stores.memory_messages import (
     MemoryMessageStore,
     MemoryStatisticsStore,
 )
+from cloudpush.stores.memory_rates import MemoryRateStore
 from cloudpush.stores.redis_access import RedisAccessStore
 from cloudpush.stores.redis_budgets import RedisBudgetStore
 from cloudpush.stores.redis_fan_outs import RedisFanOutStore
 from cloudpush.stores.redis_inbox import RedisInboxStore
 from cloudpush.stores.redis_messages import RedisMessageStore
+from cloudpush.stores.redis_rates import RedisRateStore
 from cloudpush.stores.redis_repeats import RedisIdempotencyStore
 from cloudpush.stores.redis_statistics import RedisStatisticsStore
 from tests.contract.connection_stores import T0
 
 if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+
     from cloudpush.access import AccessStore
+    from cloudpush.limiting import RateStore
     from cloudpush.ports import (
         BudgetStore,
         FanOutStore,
@@ -58,6 +65,7 @@ class Kept:
     repeats: IdempotencyStore
     statistics: StatisticsStore
     access: AccessStore
+    rates: RateStore
 
 
 def kept_in_memory() -> Kept:
@@ -69,6 +77,7 @@ def kept_in_memory() -> Kept:
         MemoryIdempotencyStore(),
         MemoryStatisticsStore(),
         MemoryAccessStore(),
+        MemoryRateStore(),
     )
 
 
@@ -82,11 +91,33 @@ def kept_in_redis(harness: Harness) -> Kept:
         RedisIdempotencyStore(client),
         RedisStatisticsStore(client),
         RedisAccessStore(client),
+        RedisRateStore(client),
     )
+
+
+class OneAtATime:
+    """A client whose calls come one after the other, as DynamoDB takes the writes of one item.
+
+    moto does not: two conditional writes at once may both find their condition true.
+    """
+
+    def __init__(self, client: object) -> None:
+        self._client = client
+        self._lock = threading.Lock()
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 — botocore makes its methods at run time
+        call = getattr(self._client, name)
+
+        def call_alone(**arguments: object) -> object:
+            with self._lock:
+                return call(**arguments)
+
+        return call_alone
 
 
 def kept_in_dynamodb(harness: Harness) -> Kept:
     assert harness.dynamodb is not None
+    alone = cast("DynamoDBClient", OneAtATime(harness.dynamodb))
     client, name, sleep = harness.dynamodb, harness.table_name, harness.slept.append
     return Kept(
         DynamoDbInboxStore(client, name, sleep=sleep),
@@ -95,7 +126,8 @@ def kept_in_dynamodb(harness: Harness) -> Kept:
         DynamoDbBudgetStore(client, name, sleep=sleep),
         DynamoDbIdempotencyStore(client, name, sleep=sleep),
         DynamoDbStatisticsStore(client, name, sleep=sleep),
-        DynamoDbAccessStore(client, name, sleep=sleep),
+        DynamoDbAccessStore(alone, name, sleep=sleep),
+        DynamoDbRateStore(alone, name, sleep=sleep),
     )
 
 

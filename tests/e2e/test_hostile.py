@@ -54,8 +54,9 @@ async def converse(one: Client, other: Client, other_id: str, finished: asyncio.
 @pytest.mark.timeout(240)
 async def test_ten_thousand_hostile_texts_and_bodies_disturb_nobody() -> None:
     port = free_port()
+    arguments = main_job("redis", port, StaleAfterSeconds="3600", MessageRate="0")
     async with (
-        running_gateway(main_job("redis", port, StaleAfterSeconds="3600"), port=port) as gateway,
+        running_gateway(arguments, port=port) as gateway,
         AsyncExitStack() as stack,
     ):
         alice = await stack.enter_async_context(gateway.client("alice"))

@@ -24,6 +24,7 @@ from cloudpush.stores.memory_messages import (
     MemoryMessageStore,
     MemoryStatisticsStore,
 )
+from cloudpush.stores.memory_rates import MemoryRateStore
 from tests.fakes.jobs import RecordingJobQueue
 from tests.fakes.management import RecordingManagementApi
 from tests.fakes.receivers import RecordingNoticeQueue, RecordingReceiver
@@ -109,6 +110,7 @@ class Stage:
         self.repeats = MemoryIdempotencyStore()
         self.statistics = MemoryStatisticsStore()
         self.access = MemoryAccessStore()
+        self.rates = MemoryRateStore()
         names = (f"id-{number}" for number in itertools.count(1))
         self.mailroom = Mailroom(
             outlet=self.outlet,

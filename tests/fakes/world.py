@@ -46,6 +46,7 @@ from cloudpush.stores.memory_access import MemoryAccessStore
 from cloudpush.stores.memory_fan_outs import MemoryFanOutStore
 from cloudpush.stores.memory_inbox import MemoryInboxStore
 from cloudpush.stores.memory_messages import MemoryMessageStore
+from tests.fakes.limits import NO_LIMIT
 from tests.fakes.receivers import RecordingNoticeQueue
 
 if TYPE_CHECKING:
@@ -287,6 +288,7 @@ class World:
                 policy=Policy.MULTI,
                 store=self.mailroom.outlet.store,
                 access=MemoryAccessStore(),
+                limit=NO_LIMIT,
                 jobs=self.mailroom.outlet.jobs,
                 now_ms=self.now_ms,
             )
@@ -312,6 +314,7 @@ class World:
                     message_id=f"m-{next(self._numbers)}",
                     principal=EVERYBODY,
                     stale_after_ms=0,
+                    limit=NO_LIMIT,
                     mailroom=self.mailroom,
                     clock=self.clock,
                 )

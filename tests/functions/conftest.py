@@ -46,6 +46,7 @@ class Environment(Stage):
         wired.repeats = self.repeats
         wired.statistics = self.statistics
         wired.access = self.access
+        wired.rates = self.rates
         wiring.install(wired)
 
 

@@ -319,6 +319,7 @@ class TestPages:
             "DELETE /v1/clients/{clientId}",
             "GET /v1/clients/{clientId}/inbox",
             "POST /v1/presence:query",
+            "POST /v1/tickets",
             "GET /v1/statistics",
         }
         send_route = described["paths"]["/message/send"]["post"]
@@ -330,6 +331,7 @@ class TestPages:
             "401",
             "403",
             "413",
+            "429",
             "500",
             "503",
         }

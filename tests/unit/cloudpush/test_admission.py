@@ -16,6 +16,7 @@ from cloudpush.errors import (
 from cloudpush.model import CONNECTION_LIFETIME_MS, Connection, Eviction, Policy, Welcome
 from cloudpush.rights import EVERYBODY, Principal
 from cloudpush.stores.memory_access import MemoryAccessStore
+from tests.fakes.limits import NO_LIMIT
 from tests.fakes.push_service import NOON_MS, Stage
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def admit(
         policy=policy,
         store=stage.store,
         access=access or stage.access,
+        limit=NO_LIMIT,
         jobs=stage.jobs,
         now_ms=stage.clock(),
     )

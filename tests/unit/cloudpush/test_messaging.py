@@ -22,6 +22,7 @@ from cloudpush.messaging import Answer
 from cloudpush.model import Drain
 from cloudpush.ports import Outcome
 from cloudpush.rights import EVERYBODY, Principal
+from tests.fakes.limits import NO_LIMIT
 from tests.fakes.push_service import NOON_MS, Stage
 
 MESSAGE_ID = "f" * 32
@@ -41,6 +42,7 @@ async def receive(
         message_id=MESSAGE_ID,
         principal=principal,
         stale_after_ms=stale_after_ms,
+        limit=NO_LIMIT,
         mailroom=stage.mailroom,
         clock=stage.clock,
     )

@@ -157,6 +157,36 @@ def test_an_algorithm_that_is_none_of_ours_says_which_are() -> None:
         settings.read({"AUTH_ALGORITHM": "none"})
 
 
+def test_origins_are_read_with_commas_between() -> None:
+    found = settings.read({"ALLOWED_ORIGINS": "https://a.example.com, http://localhost:5173"})
+
+    assert found.allowed_origins == {"https://a.example.com", "http://localhost:5173"}
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["*", "a.example.com", "https://a/", "https://A", "https://u@a", "https://", "http:/[x"],
+)
+def test_what_no_browser_writes_as_an_origin_is_refused(origin: str) -> None:
+    with pytest.raises(ConfigurationWrong, match="ALLOWED_ORIGINS has"):
+        settings.read({"ALLOWED_ORIGINS": f"https://a.example.com,{origin}"})
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("MAX_CONNECTIONS_PER_CLIENT", "0"),
+        ("MAX_CONNECTIONS_PER_CLIENT", "51"),
+        ("MESSAGE_RATE", "-1"),
+        ("PUSH_RATE", "100001"),
+        ("CONNECT_RATE", "9" * 5000),
+    ],
+)
+def test_a_number_out_of_range_says_which_are_allowed(variable: str, value: str) -> None:
+    with pytest.raises(ConfigurationWrong, match=f"{variable} is .* are allowed"):
+        settings.read({variable: value})
+
+
 def test_required() -> None:
     assert settings.required("x", "TABLE_NAME") == "x"
     with pytest.raises(ConfigurationWrong, match="TABLE_NAME is not set"):

@@ -12,12 +12,13 @@ from cloudpush.rights import EVERYBODY
 
 if TYPE_CHECKING:
     from cloudpush.access import AccessStore
+    from cloudpush.limiting import Limit
     from cloudpush.model import Job, Policy, Position
     from cloudpush.ports import ConnectionStore, JobQueue
     from cloudpush.rights import Principal
 
 
-def admit(  # noqa: PLR0913 — what the gateway told, what the deployment decided, three ports
+def admit(  # noqa: PLR0913 — what the gateway told, what the deployment decided, three ports and a limit
     client_id: str | None,
     *,
     principal: Principal,
@@ -29,6 +30,7 @@ def admit(  # noqa: PLR0913 — what the gateway told, what the deployment decid
     policy: Policy,
     store: ConnectionStore,
     access: AccessStore,
+    limit: Limit,
     jobs: JobQueue,
     now_ms: int,
 ) -> Connection:
@@ -41,6 +43,7 @@ def admit(  # noqa: PLR0913 — what the gateway told, what the deployment decid
     Raises:
         InvalidClientId: the client id is missing or ill-formed.
         Forbidden: the client id is not the principal's, or its token was revoked.
+        TooManyRequests: the client connects too often.
         TooManyConnections: the client holds as many as it may.
         StoreUnavailable, QueueUnavailable: the client is not admitted.
     """
@@ -49,6 +52,7 @@ def admit(  # noqa: PLR0913 — what the gateway told, what the deployment decid
         raise Forbidden("the token is another client's")
     if revoking.is_revoked(principal, access):
         raise Forbidden("the token was revoked")
+    limit.take(checked_id)
     connection = Connection(
         connection_id=connection_id,
         client_id=checked_id,

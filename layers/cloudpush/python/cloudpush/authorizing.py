@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Final
 from cloudpush import tickets, tokens
 from cloudpush.api_keys import PREFIX
 from cloudpush.errors import Forbidden, Unauthorized
+from cloudpush.origins import check_origin
 from cloudpush.protocol import SUBPROTOCOL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from cloudpush.access import AccessStore
     from cloudpush.api_keys import ApiKeys
@@ -33,6 +34,8 @@ def authorize(  # noqa: PLR0913 — what is shown, by whom, and what it is verif
     client_id: str | None,
     *,
     ticket: str | None = None,
+    origin: str | None = None,
+    allowed_origins: Collection[str] = (),
     keys: SigningKeys,
     rules: TokenRules,
     access: Callable[[], AccessStore],
@@ -46,6 +49,8 @@ def authorize(  # noqa: PLR0913 — what is shown, by whom, and what it is verif
         shown: every token that the handshake has.
         client_id: as whom it wants to connect.
         ticket: the ticket that it has.
+        origin: the header `Origin`.
+        allowed_origins: which pages may connect; none is all.
         keys: what tokens are verified with.
         rules: what is asked of a token.
         access: makes the store of the tickets; not called without one.
@@ -53,10 +58,12 @@ def authorize(  # noqa: PLR0913 — what is shown, by whom, and what it is verif
 
     Raises:
         Unauthorized: there is no token and no ticket, more than one, or none that we trust.
-        Forbidden: it is another client's. A ticket is used up by that.
+        Forbidden: it is from a page that may not connect, or what is shown is another client's. A
+            ticket is used up by that.
         SecretUnavailable, KeysUnavailable: the keys could not be fetched.
         StoreUnavailable: the ticket could not be looked up.
     """
+    check_origin(origin, allowed_origins)
     if len(shown) + (ticket is not None) != 1:
         raise Unauthorized("a handshake needs one token, or a ticket")
     if ticket is not None:

@@ -1,7 +1,7 @@
 """The edge between Lambda and the verbs; errors become answers here and nowhere else.
 
     error           handshake       message             HTTP            record of a batch
-    ClientError     400 to 429      ERROR, its text     400 to 413      fails, logged
+    ClientError     400 to 429      ERROR, its text     400 to 429      fails, logged
     ServiceError    503 or 500      ERROR, code alone   503 or 500      fails, logged
     another         propagates: Lambda's own error                      fails, logged
 
@@ -27,6 +27,7 @@ from cloudpush.errors import (
     PayloadTooLarge,
     ServiceError,
     TooManyConnections,
+    TooManyRequests,
     Unauthorized,
 )
 from cloudpush.observability import count, count_report, invocation, logger
@@ -52,6 +53,7 @@ _STATUSES: Final = (
     (Conflict, 409),
     (PayloadTooLarge, 413),
     (TooManyConnections, 429),
+    (TooManyRequests, 429),
 )
 
 

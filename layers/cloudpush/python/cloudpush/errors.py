@@ -8,6 +8,7 @@
     │   ├── TooManyTargets          too_many_targets
     │   ├── PayloadTooLarge         payload_too_large
     │   ├── TooManyConnections      too_many_connections
+    │   ├── TooManyRequests         too_many_requests       temporary
     │   ├── Unauthorized            unauthorized
     │   ├── Forbidden               forbidden
     │   ├── NotConnected            not_connected
@@ -42,7 +43,7 @@ class CloudpushError(Exception):
 
     code: ClassVar[str] = "internal"
     temporary: ClassVar[bool] = False
-    retry_after_ms: ClassVar[int | None] = None
+    retry_after_ms: int | None = None
     """When the same call is worth trying again, where that is known."""
     message_id: str | None = None
     """The sender's own id of the message that failed, where it is known: its answer echoes it."""
@@ -86,6 +87,18 @@ class TooManyConnections(ClientError):
     """The client already holds as many connections as it may."""
 
     code = "too_many_connections"
+
+
+class TooManyRequests(ClientError):
+    """Somebody does something more often than the deployment allows."""
+
+    code = "too_many_requests"
+    temporary = True
+
+    def __init__(self, kind: str, retry_after_ms: int) -> None:
+        """Take what was too often, and how long to wait."""
+        super().__init__(f"too many of these: {kind}")
+        self.retry_after_ms = retry_after_ms
 
 
 class Unauthorized(ClientError):

@@ -46,6 +46,8 @@ class Handshake(msgspec.Struct, frozen=True, kw_only=True):
     """The query's `token`."""
     ticket: str | None = None
     """The query's `ticket`."""
+    origin: str | None = None
+    """The header `Origin`, which browsers send; of several all, with commas."""
     subprotocols: tuple[str, ...] = ()
     """Those that the client offers, in order."""
     authorizer: dict[str, Any] | None = None
@@ -139,6 +141,7 @@ def read_handshake(event: Event) -> Handshake:
         takes_batches=query.get("batch") == "1",
         token=query.get("token"),
         ticket=query.get("ticket"),
+        origin=headers.get("origin"),
         subprotocols=tuple(each.strip() for each in offered if each.strip()),
         authorizer=found.request_context.authorizer,
         resource=found.method_arn,

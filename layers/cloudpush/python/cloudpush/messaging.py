@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cloudpush.delivery import Outlet
+    from cloudpush.limiting import Limit
     from cloudpush.mailroom import Mailroom
     from cloudpush.model import Connection
     from cloudpush.protocol import Inbound
@@ -43,6 +44,7 @@ async def receive(  # noqa: PLR0913 — what was said, by whom, and how the depl
     message_id: str,
     principal: Principal,
     stale_after_ms: int,
+    limit: Limit,
     mailroom: Mailroom,
     clock: Callable[[], int],
 ) -> Answer:
@@ -56,11 +58,14 @@ async def receive(  # noqa: PLR0913 — what was said, by whom, and how the depl
         message_id: ours, for the case that it becomes a publication.
         principal: who sent it, and to whom it may push.
         stale_after_ms: the stale limit; 0 is off.
+        limit: how often a client may say something. Acknowledgements are not counted: what is
+            pushed to a client must not use up what it may say.
         mailroom: the way out of what it publishes, and where its own inbox lies.
         clock: milliseconds since the epoch.
 
     Raises:
         NotConnected: the connection is unknown, forgotten or expired; nothing revives it.
+        TooManyRequests: the client says too much.
         Forbidden: it is a push to somebody that the principal may not push to.
         ClientError: the text is not what the protocol allows. As with every error from here, its
             `message_id` is the sender's, if it has one.
@@ -72,6 +77,8 @@ async def receive(  # noqa: PLR0913 — what was said, by whom, and how the depl
         raise
     inbound = protocol.decode(text)
     try:
+        if inbound.msg_type is not MsgType.BUSINESS_ACK:
+            limit.take(sender.client_id)
         if inbound.msg_type is MsgType.BUSINESS:
             principal.check_targets(inbound.targets)
         return await _act(inbound, sender, message_id=message_id, mailroom=mailroom, clock=clock)

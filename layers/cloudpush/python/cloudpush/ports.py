@@ -97,7 +97,8 @@ class ConnectionStore(Protocol):
         can still close them. Costs O(connections of this client).
 
         Raises:
-            TooManyConnections: the client holds 50 unexpired connections under `MULTI`.
+            TooManyConnections: the client holds as many unexpired connections under `MULTI` as the
+                store was made for: 50, the most that there can be, or fewer.
         """
         ...
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from cloudpush.errors import ConfigurationWrong
-from cloudpush.model import Policy
+from cloudpush.model import MAX_CONNECTIONS_PER_CLIENT, Policy
 from cloudpush.tokens import ALGORITHMS, SYMMETRIC, TokenRules
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ _PORTS: Final = {"https": 443, "http": 80}
 _DEFAULT_BROADCAST_RATE: Final = "7000"
 """70 % of an account's 10,000 requests a second (Amazon API Gateway Developer Guide, «Quotas»)."""
 _MAX_BROADCAST_RATE: Final = 1_000_000
+_RATES: Final = range(100_001)
 _MAX_STALE_AFTER_SECONDS: Final = 2 * 60 * 60
 """API Gateway closes every connection after two hours."""
 
@@ -95,6 +96,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """BROADCAST_RATE: posts a second of all fan-outs together; 0 is not limited."""
     policy: Policy = Policy.MULTI
     """CONNECTION_POLICY"""
+    max_connections: int = MAX_CONNECTIONS_PER_CLIENT
+    """MAX_CONNECTIONS_PER_CLIENT"""
+    message_rate: int = 100
+    """MESSAGE_RATE: messages of one client a second; 0 is not limited."""
+    push_rate: int = 1000
+    """PUSH_RATE: pushes by HTTP of one client or key a second; 0 is not limited."""
+    connect_rate: int = 10
+    """CONNECT_RATE: handshakes of one client a second; 0 is not limited."""
+    allowed_origins: frozenset[str] = frozenset()
+    """ALLOWED_ORIGINS, with commas between: which web pages may connect; empty is all."""
     auth_mode: AuthMode = AuthMode.JWT
     """AUTH_MODE"""
     auth_secret: str | None = None
@@ -157,6 +168,15 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
         * 1000,
         broadcast_rate=_read_rate(text("BROADCAST_RATE") or _DEFAULT_BROADCAST_RATE),
         policy=_read_policy(text("CONNECTION_POLICY") or Policy.MULTI.value),
+        max_connections=_read_number(
+            "MAX_CONNECTIONS_PER_CLIENT",
+            text("MAX_CONNECTIONS_PER_CLIENT") or str(MAX_CONNECTIONS_PER_CLIENT),
+            range(1, MAX_CONNECTIONS_PER_CLIENT + 1),
+        ),
+        message_rate=_read_number("MESSAGE_RATE", text("MESSAGE_RATE") or "100", _RATES),
+        push_rate=_read_number("PUSH_RATE", text("PUSH_RATE") or "1000", _RATES),
+        connect_rate=_read_number("CONNECT_RATE", text("CONNECT_RATE") or "10", _RATES),
+        allowed_origins=_read_origins(text("ALLOWED_ORIGINS") or ""),
         auth_mode=_read_auth_mode(text("AUTH_MODE") or AuthMode.JWT.value),
         auth_secret=text("AUTH_SECRET"),
         auth_jwks_url=_read_jwks_url(text("AUTH_JWKS_URL"), is_local=is_local),
@@ -294,6 +314,30 @@ def _read_rate(value: str) -> int:
             f"BROADCAST_RATE is {value!r}; 0 (not limited) to {_MAX_BROADCAST_RATE} are allowed"
         )
     return int(value)
+
+
+def _read_number(variable: str, value: str, allowed: range) -> int:
+    is_number = value.isascii() and value.isdigit() and len(value) <= len(str(allowed.stop))
+    if not is_number or int(value) not in allowed:
+        limits = f"{allowed.start} to {allowed.stop - 1}"
+        raise ConfigurationWrong(f"{variable} is {value!r}; {limits} are allowed")
+    return int(value)
+
+
+def _read_origins(value: str) -> frozenset[str]:
+    """Read origins as browsers write them (RFC 6454, section 6.1): no path, in lower case."""
+    found = frozenset(each.strip() for each in value.split(",") if each.strip())
+    for each in found:
+        try:
+            parts = urlsplit(each)
+            is_origin = each == f"{parts.scheme}://{parts.netloc}" and bool(parts.hostname)
+        except ValueError:
+            is_origin = False
+        if not is_origin or each != each.lower() or "@" in each or not _is_printable_ascii(each):
+            raise ConfigurationWrong(
+                f"ALLOWED_ORIGINS has {each!r}; origins such as https://app.example.com are allowed"
+            )
+    return found
 
 
 def _read_flag(variable: str, value: str) -> bool:

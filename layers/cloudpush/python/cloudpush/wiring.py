@@ -21,6 +21,7 @@ from cloudpush import clock, ids, observability, settings
 from cloudpush.api_keys import ApiKeys
 from cloudpush.delivery import Outlet
 from cloudpush.errors import ConfigurationWrong, StoreUnavailable
+from cloudpush.limiting import Limit
 from cloudpush.mailroom import Mailroom
 from cloudpush.pacing import Budget
 from cloudpush.revoking import Revocations
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from botocore.session import Session
 
     from cloudpush.access import AccessStore
+    from cloudpush.limiting import RateStore
     from cloudpush.ports import (
         BudgetStore,
         ConnectionStore,
@@ -91,13 +93,14 @@ class Wiring:
     @functools.cached_property
     def store(self) -> ConnectionStore:
         """Who is connected."""
+        most = self.settings.max_connections
         if self.settings.store == "redis":
             from cloudpush.stores.redis import RedisConnectionStore
 
-            return RedisConnectionStore(self._redis)
+            return RedisConnectionStore(self._redis, max_connections=most)
         from cloudpush.stores.dynamodb import DynamoDbConnectionStore
 
-        return DynamoDbConnectionStore(self._dynamodb, self._table_name)
+        return DynamoDbConnectionStore(self._dynamodb, self._table_name, max_connections=most)
 
     @functools.cached_property
     def inboxes(self) -> InboxStore:
@@ -177,6 +180,35 @@ class Wiring:
         from cloudpush.stores.dynamodb_access import DynamoDbAccessStore
 
         return DynamoDbAccessStore(self._dynamodb, self._table_name)
+
+    @functools.cached_property
+    def rates(self) -> RateStore:
+        """How often what is limited was done."""
+        if self.settings.store == "redis":
+            from cloudpush.stores.redis_rates import RedisRateStore
+
+            return RedisRateStore(self._redis)
+        from cloudpush.stores.dynamodb_rates import DynamoDbRateStore
+
+        return DynamoDbRateStore(self._dynamodb, self._table_name)
+
+    @functools.cached_property
+    def message_limit(self) -> Limit:
+        """How often a client may say something."""
+        return self._limit("messages", self.settings.message_rate)
+
+    @functools.cached_property
+    def push_limit(self) -> Limit:
+        """How often a client or a key may push by HTTP."""
+        return self._limit("pushes", self.settings.push_rate)
+
+    @functools.cached_property
+    def connect_limit(self) -> Limit:
+        """How often a client may connect."""
+        return self._limit("connects", self.settings.connect_rate)
+
+    def _limit(self, kind: str, per_second: int) -> Limit:
+        return Limit(kind, per_second=per_second, store=lambda: self.rates, clock=clock.now_ms)
 
     @functools.cached_property
     def api_keys(self) -> ApiKeys:

@@ -71,7 +71,9 @@ class DynamoDbConnectionStore:
         table_name: str,
         *,
         sleep: Callable[[float], None] | None = None,
+        max_connections: int = MAX_CONNECTIONS_PER_CLIENT,
     ) -> None:
+        self._max_connections = max_connections
         self._table = (
             Table(client, table_name) if sleep is None else Table(client, table_name, sleep=sleep)
         )
@@ -102,7 +104,7 @@ class DynamoDbConnectionStore:
             if any(other.generation > connection.generation for other in others):
                 return Admission(is_superseded=True)
             replaced, others = others, ()
-        elif len(others) >= MAX_CONNECTIONS_PER_CLIENT:
+        elif len(others) >= self._max_connections:
             raise TooManyConnections(connection.client_id)
         lapses_at_ms = now_ms + TOMBSTONE_LIFETIME_MS
         self._table.write_together(

@@ -33,7 +33,8 @@ class MemoryConnectionStore:
     It deletes only what is forgotten, so it grows with the number of connections ever admitted.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, max_connections: int = MAX_CONNECTIONS_PER_CLIENT) -> None:
+        self._max_connections = max_connections
         self._lock = threading.Lock()
         self._connections: dict[str, Connection] = {}
         self._replaced: dict[str, tuple[Connection, ...]] = {}
@@ -55,7 +56,7 @@ class MemoryConnectionStore:
                 for other in others:
                     self._forget(other.connection_id, now_ms)
                 replaced = others
-            elif len(others) >= MAX_CONNECTIONS_PER_CLIENT:
+            elif len(others) >= self._max_connections:
                 raise TooManyConnections(connection.client_id)
             self._connections[connection_id] = msgspec.structs.replace(connection, is_open=False)
             self._replaced[connection_id] = replaced

@@ -54,7 +54,14 @@ class RedisConnectionStore:
     `prefix` stands before every key, so that several deployments can share a server.
     """
 
-    def __init__(self, client: Client, *, prefix: str = "cloudpush:") -> None:
+    def __init__(
+        self,
+        client: Client,
+        *,
+        prefix: str = "cloudpush:",
+        max_connections: int = MAX_CONNECTIONS_PER_CLIENT,
+    ) -> None:
+        self._max_connections = max_connections
         self._client = client
         self._prefix = prefix
         prelude = _SHEBANG + (_LUA / "prelude.lua").read_text()
@@ -99,7 +106,7 @@ class RedisConnectionStore:
                     msgspec.json.encode(connection),
                     policy.value,
                     now_ms,
-                    MAX_CONNECTIONS_PER_CLIENT,
+                    self._max_connections,
                     now_ms + TOMBSTONE_LIFETIME_MS,
                 ],
             )
