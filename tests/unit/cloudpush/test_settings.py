@@ -187,6 +187,22 @@ def test_a_number_out_of_range_says_which_are_allowed(variable: str, value: str)
         settings.read({variable: value})
 
 
+def test_a_password_of_redis_is_no_setting_of_a_deployed_function() -> None:
+    deployed = {"AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand"}
+    local = {"AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": "http://127.0.0.1:3000/dev"}
+    url, arn = "redis://:secret@host/0", "arn:aws:ssm:us-east-1:123456789012:parameter/redis"
+
+    accepted = [
+        settings.read({**more, "REDIS_URL": value}).redis_url
+        for more, value in ((deployed, arn), (deployed | local, url), ({}, url))
+    ]
+
+    assert accepted == [arn, url, url]
+    with pytest.raises(ConfigurationWrong, match="REDIS_URL has a password") as refused:
+        settings.read({**deployed, "REDIS_URL": url})
+    assert "secret@" not in str(refused.value)
+
+
 def test_required() -> None:
     assert settings.required("x", "TABLE_NAME") == "x"
     with pytest.raises(ConfigurationWrong, match="TABLE_NAME is not set"):

@@ -90,3 +90,29 @@ def test_what_a_host_installs_is_used(wired: Wiring) -> None:
     wiring.install(wired)
 
     assert wiring.current() is wired
+
+
+class Vault:
+    """A client of Secrets Manager with one secret."""
+
+    def get_secret_value(self, **named: str) -> dict[str, str]:
+        assert named == {"SecretId": REDIS_SECRET}
+        return {"VersionId": "1", "SecretString": "redis://:pass@127.0.0.1:1/0\n"}
+
+
+REDIS_SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:redis-AbCdEf"
+
+
+def test_the_url_of_redis_may_be_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def client(_: Wiring, service: str) -> Vault:
+        asked.append(service)
+        return Vault()
+
+    monkeypatch.setattr(Wiring, "_client", client)
+    store = Wiring(Settings(store="redis", redis_url=REDIS_SECRET)).store
+
+    assert isinstance(store, RedisConnectionStore)
+    assert asked == ["secretsmanager"]
+    store.close()

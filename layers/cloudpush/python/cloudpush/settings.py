@@ -73,7 +73,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     table_name: str | None = None
     """TABLE_NAME, of the DynamoDB table."""
     redis_url: str | None = None
-    """REDIS_URL"""
+    """REDIS_URL: the URL, or a reference to it, see `secret`."""
     deliver_queue_url: str | None = None
     """DELIVER_QUEUE_URL"""
     fan_out_queue_url: str | None = None
@@ -153,7 +153,9 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
     return Settings(
         store=_read_store(text("STORE") or "dynamodb"),
         table_name=text("TABLE_NAME"),
-        redis_url=text("REDIS_URL"),
+        redis_url=_read_redis_url(
+            text("REDIS_URL"), is_deployed=is_on_lambda(found) and not is_local
+        ),
         deliver_queue_url=text("DELIVER_QUEUE_URL"),
         fan_out_queue_url=text("FAN_OUT_QUEUE_URL"),
         notify_queue_url=text("NOTIFY_QUEUE_URL"),
@@ -214,6 +216,15 @@ def _read_store(value: str) -> Literal["dynamodb", "redis"]:
             return value
         case _:
             raise ConfigurationWrong(f"STORE is {value!r}; dynamodb and redis are allowed")
+
+
+def _read_redis_url(url: str | None, *, is_deployed: bool) -> str | None:
+    """Read where Redis is. What a function is configured with is no place for a password."""
+    if url is not None and is_deployed and not url.startswith("arn:") and "@" in url:
+        raise ConfigurationWrong(
+            "REDIS_URL has a password; keep the URL as a secret, and name that by its ARN"
+        )
+    return url
 
 
 def _read_receipt_url(url: str | None, network: str, *, is_local: bool) -> ReceiptUrl | None:

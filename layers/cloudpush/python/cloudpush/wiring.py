@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from cloudpush import clock, ids, observability, settings
 from cloudpush.api_keys import ApiKeys
 from cloudpush.delivery import Outlet
-from cloudpush.errors import ConfigurationWrong, StoreUnavailable
+from cloudpush.errors import ConfigurationWrong, SecretUnavailable, StoreUnavailable
 from cloudpush.limiting import Limit
 from cloudpush.mailroom import Mailroom
 from cloudpush.pacing import Budget
@@ -314,7 +314,12 @@ class Wiring:
         """One for all stores, and its sockets."""
         from cloudpush.stores.redis_client import client_from_url
 
-        return client_from_url(required(self.settings.redis_url, "REDIS_URL"))
+        url = required(self.settings.redis_url, "REDIS_URL")
+        if url.startswith("arn:"):
+            from cloudpush.secret import SecretReference
+
+            url = SecretReference(url, client=self._client, clock=clock.now_ms).read().text.strip()
+        return client_from_url(url)
 
     @functools.cached_property
     def _dynamodb(self) -> Any:  # noqa: ANN401 — botocore makes its clients at run time
@@ -386,12 +391,12 @@ observability.keep_counters_by(_keep)
 def prepare(*adapters: Adapter) -> None:
     """Build these adapters if Lambda is initialising this environment; elsewhere do nothing.
 
-    Nobody is talked to, so a snapshot of the environment may be taken after it.
+    Nobody is talked to but who keeps the URL of Redis, where that is a secret.
     """
     if not settings.is_on_lambda():
         return
-    # What is wrong with a setting is said again by the event that needs it, as an answer, and not
-    # as the failed import of a function that might have done without.
-    with contextlib.suppress(ConfigurationWrong):
+    # What is wrong is said again by the event that needs it, as an answer, and not as the failed
+    # import of a function that might have done without.
+    with contextlib.suppress(ConfigurationWrong, SecretUnavailable):
         for adapter in adapters:
             getattr(current(), adapter)
