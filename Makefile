@@ -105,6 +105,10 @@ pages: $(ALL) ## Build the pages of pages/ into the bundles that are served (nee
 	npm run build --prefix pages --silent
 	$(BIN)/python -m tests.architecture.bundles
 
+.PHONY: screenshots
+screenshots: $(ALL) ## Take the pictures of the pages that the documentation shows (needs Chromium)
+	$(BIN)/python -m tests.e2e.screenshots
+
 .PHONY: chaos
 chaos: $(ALL) ## Hold the service to its promise under faults: the long profile of the checker
 	$(BIN)/python -m tests.chaos $(ARGS)

@@ -5,6 +5,7 @@ import { defineConfig } from "vite";
 /** Where the bundle of each page goes: into what serves it. */
 const FOLDERS = {
   inspector: "../local_gateway/inspector/bundle",
+  console: "../functions/console",
 };
 
 /** `vite build --mode PAGE`: three files whose names stay, so that a list can serve them. */

@@ -1,7 +1,8 @@
-"""`GET /health`, and the test page at `/` where the deployment has one."""
+"""`GET /health`, the operator's console, and the test page at `/` where the deployment has one."""
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +25,24 @@ _TEST_PAGE_POLICY: Final = (
     "img-src data:; connect-src 'self' ws: wss:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+
+_CONSOLE: Final = _TEST_PAGE.with_name("console")
+_CONSOLE_TYPES: Final = {
+    "index.html": "text/html; charset=utf-8",
+    "page.js": "text/javascript; charset=utf-8",
+    "page.css": "text/css; charset=utf-8",
+}
+_CONSOLE_HEADERS: Final = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+        "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+        "require-trusted-types-for 'script'; trusted-types 'none'"
+    ),
+    "Cache-Control": "no-cache",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,3 +82,23 @@ async def get_test_page() -> Response:
         raise HTTPException(404)
     headers = {"Content-Security-Policy": _TEST_PAGE_POLICY, "Cache-Control": "no-store"}
     return HTMLResponse(_TEST_PAGE.read_bytes(), headers=headers)
+
+
+@router.get("/admin/", include_in_schema=False)
+async def get_console() -> Response:
+    """Return the operator's console, which asks `/v1` for all that it shows."""
+    return _console_file("index.html")
+
+
+@router.get("/admin/{name}", include_in_schema=False)
+async def get_console_part(name: str) -> Response:
+    """Return the console's script or style."""
+    if name not in _CONSOLE_TYPES:
+        raise HTTPException(404)
+    return _console_file(name)
+
+
+@functools.cache
+def _console_file(name: str) -> Response:
+    data = (_CONSOLE / name).read_bytes()
+    return Response(data, headers=_CONSOLE_HEADERS, media_type=_CONSOLE_TYPES[name])

@@ -25,7 +25,7 @@ narrow.addEventListener("change", () => (lane.value = widthOf(narrow.matches)));
 const HEAD = 5;
 
 function widthOf(isNarrow: boolean): number {
-  return isNarrow ? 28 : 52;
+  return isNarrow ? 28 : 46;
 }
 
 function x(index: number): number {

@@ -77,7 +77,7 @@ const en = {
   cost: (messages: number, minutes: number, requests: number, gbSeconds: number) =>
     `${messages} messages, ${minutes.toFixed(1)} connection minutes, ${requests} events, ${gbSeconds.toFixed(3)} GB-seconds would cost`,
   prices: (region: string, asOf: string, sources: string) => `${region}, ${asOf}: ${sources}`,
-  lanes: ["Client", "Gateway", "Function", "@connections"] as string[],
+  lanes: ["Client", "Gateway", "Function", "Posts"] as string[],
   groups: {
     clients: "Client",
     functions: "Functions",
@@ -201,7 +201,7 @@ const zh: Texts = {
   cost: (messages, minutes, requests, gbSeconds) =>
     `${messages} 条消息、${minutes.toFixed(1)} 连接分钟、${requests} 个事件、${gbSeconds.toFixed(3)} GB-秒，费用约为`,
   prices: (region, asOf, sources) => `${region}，${asOf}：${sources}`,
-  lanes: ["客户端", "网关", "函数", "@connections"],
+  lanes: ["客户端", "网关", "函数", "推送"],
   groups: { clients: "客户端", functions: "函数", posts: "@connections", logs: "日志", why: "原因" },
   kinds: {
     handshake: "握手",

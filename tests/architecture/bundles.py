@@ -10,7 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 SOURCES = ROOT / "pages"
-BUNDLES = (ROOT / "local_gateway/inspector/bundle",)
+BUNDLES = (ROOT / "local_gateway/inspector/bundle", ROOT / "functions/console")
 NOTE = "SOURCES"
 """The file in a bundle that has the hash of what it was built from."""
 

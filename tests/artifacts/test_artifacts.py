@@ -92,11 +92,15 @@ def test_of_botocore_only_the_services_that_are_called_are_left() -> None:
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_a_function_has_the_modules_and_the_test_page(function: str) -> None:
+def test_a_function_has_the_modules_and_the_pages(function: str) -> None:
     source = Path(__file__).parents[2] / "functions"
 
     expected, present = (
-        {path.relative_to(folder) for path in folder.rglob("*") if path.suffix in {".py", ".html"}}
+        {
+            path.relative_to(folder)
+            for path in folder.rglob("*")
+            if path.suffix in {".py", ".html", ".js", ".css"}
+        }
         for folder in (source, BUILT / f"{function}Function")
     )
 

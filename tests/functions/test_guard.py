@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from tests.functions.conftest import Environment
 
-OPEN = {"/health", "/", "/asyncapi.json"}
+OPEN = {"/health", "/", "/asyncapi.json", "/admin/", "/admin/{name}"}
 SELF = {"/server/get", "/v1/tickets"}
 """Open to whoever has the scope, and to the client itself: looked at in the route."""
 

@@ -279,6 +279,26 @@ class TestPages:
         assert "default-src 'none'" in answer["headers"]["content-security-policy"]
         assert "cloudpush test page" in answer["body"]
 
+    @pytest.mark.parametrize(
+        ("path", "content_type"),
+        [
+            ("/admin/", "text/html; charset=utf-8"),
+            ("/admin/page.js", "text/javascript; charset=utf-8"),
+            ("/admin/page.css", "text/css; charset=utf-8"),
+        ],
+    )
+    def test_the_console_comes_with_its_guards(self, path: str, content_type: str) -> None:
+        answer = call("GET", path)
+
+        headers = answer["headers"]
+        assert (answer["statusCode"], headers["content-type"]) == (200, content_type)
+        assert "script-src 'self';" in headers["content-security-policy"]
+        assert headers["x-content-type-options"] == "nosniff"
+
+    @pytest.mark.parametrize("name", ["SOURCES", "other.js", "..%2Fpush_api.py"])
+    def test_the_console_has_no_other_file(self, name: str) -> None:
+        assert call("GET", f"/admin/{name}")["statusCode"] == 404
+
     def test_the_test_page_asks_no_other_host(self, environment: Environment) -> None:
         environment.use(Settings(has_test_page=True))
 

@@ -1,0 +1,78 @@
+import type { JSX } from "preact";
+import { useEffect, useRef } from "preact/hooks";
+import uPlot from "uplot";
+
+const HEIGHT = 150;
+
+interface Shown {
+  title: string;
+  /** Seconds since the epoch, or the number of a bar. */
+  x: number[];
+  y: (number | null)[];
+  /** Names of the bars; without them it is a line over time. */
+  names?: string[];
+  empty: string;
+}
+
+/** A line over time, or bars; what it shows is in a table too, for those who don't see it. */
+export function Chart({ title, x, y, names, empty }: Shown): JSX.Element {
+  const box = useRef<HTMLDivElement>(null);
+  const hasData = y.some((each) => each !== null && each > 0);
+
+  useEffect(() => {
+    const element = box.current;
+    if (!element || !hasData) return undefined;
+    const colour = getComputedStyle(element).getPropertyValue("color");
+    const quiet = getComputedStyle(document.body).getPropertyValue("color");
+    const bars = uPlot.paths.bars?.({ size: [0.8, 60] });
+    const chart = new uPlot(
+      {
+        width: element.clientWidth,
+        height: HEIGHT,
+        legend: { show: false },
+        cursor: { show: false },
+        scales: { x: names ? { time: false, range: [-0.6, names.length - 0.4] } : {} },
+        axes: [
+          {
+            stroke: quiet,
+            grid: { show: false },
+            ...(names && { splits: () => x, values: () => names, rotate: -60, size: 56 }),
+          },
+          { stroke: quiet, grid: { stroke: "rgba(128,128,128,0.2)" }, size: 46 },
+        ],
+        series: [
+          {},
+          { stroke: colour, width: 2, ...(names && bars ? { paths: bars, fill: colour, points: { show: false } } : { points: { show: x.length < 3 } }) },
+        ],
+      },
+      [x, y],
+      element,
+    );
+    const observer = new ResizeObserver(() => chart.setSize({ width: element.clientWidth, height: HEIGHT }));
+    observer.observe(element);
+    return () => {
+      observer.disconnect();
+      chart.destroy();
+    };
+  }, [x, y, names, hasData]);
+
+  return (
+    <figure class="chart">
+      <figcaption>{title}</figcaption>
+      {hasData ? <div ref={box} class="plot" aria-hidden="true" /> : <p class="empty">{empty}</p>}
+      {hasData && (
+        <table class="hidden">
+          <caption>{title}</caption>
+          <tbody>
+            {x.map((each, index) => (
+              <tr key={each}>
+                <th scope="row">{names?.[index] ?? new Date(each * 1000).toISOString()}</th>
+                <td>{y[index]}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+    </figure>
+  );
+}

@@ -1,0 +1,89 @@
+"""The pictures of the pages in the documentation, taken while they are used: `make screenshots`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING
+
+from playwright.async_api import expect
+from websockets.asyncio.client import connect
+
+from tests.e2e.browsing import running_chromium, visiting
+from tests.e2e.gateway_process import ANSWER_SECONDS, ROOT, free_port, main_job, running_gateway
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser
+
+PICTURES = ROOT / "docs/images"
+TEMPLATE = ROOT / "tests/e2e/inspected/template.yaml"
+TALK = (
+    {"action": "ask", "topic": "tides"},
+    {"action": "tell"},
+    {"action": "ask", "topic": "winds"},
+    {"action": "fail", "topic": "tides"},
+    {"action": "shrug"},
+)
+BUSINESS, ACKNOWLEDGE = 1, 2
+
+
+async def picture_inspector(browser: Browser) -> None:
+    """A conversation, with the post selected that one of its messages caused."""
+    async with (
+        running_gateway(["--template", str(TEMPLATE)]) as gateway,
+        visiting(browser) as visit,
+        connect(f"ws://127.0.0.1:{gateway.port}/live?name=ann") as ann,
+        connect(f"ws://127.0.0.1:{gateway.port}/live?name=ben") as ben,
+    ):
+        page = visit.page
+        await page.goto(gateway.inspector_url)
+        for client, message in zip((ann, ann, ben, ann, ben), TALK, strict=True):
+            await client.send(json.dumps(message))
+            await client.recv()
+        await page.get_by_role("option").filter(has_text="post").last.click()
+        await expect(page.get_by_role("region", name="Details")).to_contain_text("Caused by")
+        await expect(page.get_by_text("would cost")).to_be_visible()
+        await page.screenshot(path=PICTURES / "inspector.png")
+
+
+async def picture_console(browser: Browser) -> None:
+    """A push that has its receipts."""
+    port = free_port()
+    async with (
+        running_gateway(main_job("redis", port), port=port) as gateway,
+        visiting(browser, height=900) as visit,
+        gateway.client("ann") as ann,
+        gateway.client("ben"),
+    ):
+        page = visit.page
+        for _ in range(3):
+            await gateway.push(to=["ann", "ben"], msg={"text": "hello"}, qos=1)
+            envelope = await ann.receive_until(BUSINESS)
+            await ann.send(msgType=ACKNOWLEDGE, messageId=envelope["messageId"])
+        async with asyncio.timeout(ANSWER_SECONDS):
+            while not (await gateway.http.get("/v1/statistics")).json()["counts"].get("Delivered"):
+                (await gateway.invoke("SweepFunction", {})).raise_for_status()
+                await ann.heartbeat()
+        await page.goto(f"{gateway.url}/admin/")
+        await page.get_by_label("To (client ids").fill("ann, ben, carl")
+        await page.get_by_role("button", name="Push", exact=True).click()
+        envelope = await ann.receive_until(BUSINESS)
+        await ann.send(msgType=ACKNOWLEDGE, messageId=envelope["messageId"])
+        await expect(page.get_by_text("ann: delivered")).to_be_visible()
+        await expect(page.locator(".plot canvas").first).to_be_visible()
+        await page.get_by_label("Client id", exact=True).fill("ben")
+        await page.get_by_role("button", name="Search").click()
+        await expect(page.get_by_text("1 connections")).to_be_visible()
+        await page.screenshot(path=PICTURES / "console.png", full_page=True)
+
+
+async def main() -> None:
+    """Take both."""
+    PICTURES.mkdir(exist_ok=True)
+    async with running_chromium() as browser:
+        await picture_inspector(browser)
+        await picture_console(browser)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
