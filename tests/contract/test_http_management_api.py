@@ -73,13 +73,13 @@ async def make_api(
 ) -> AsyncIterator[Callable[..., HttpManagementApi]]:
     made: list[HttpManagementApi] = []
 
-    def make(url: str | None = None, **options: int) -> HttpManagementApi:
+    def make(url: str | None = None, **options: Any) -> HttpManagementApi:  # noqa: ANN401 — its own
         api = HttpManagementApi(
             url or server.url,
             credentials=StaticCredentials(),
             region="eu-west-1",
             now_ms=clock,
-            **options,  # type: ignore[arg-type] # of these, only pool_size is an int
+            **options,
         )
         made.append(api)
         return api
@@ -135,6 +135,19 @@ class TestRequest:
             line=0,
         )
         assert authorization == sign_as_botocore(request)
+
+    async def test_post_is_traced_to_the_event_that_it_was_made_for(
+        self, make_api: Callable[..., HttpManagementApi], server: ScriptedServer
+    ) -> None:
+        events = iter(["Root=1-67;Parent=5a;Sampled=0", "Root=1-67\r\nX-Other: 1"])
+        api = make_api(trace_id=lambda: next(events))
+        await post(api)
+        await post(api)
+
+        traced, untraced = server.requests
+        assert traced.headers["x-amzn-trace-id"] == "Root=1-67;Parent=5a;Sampled=0"
+        assert traced.headers["authorization"] == sign_as_botocore(traced)
+        assert untraced.headers.keys() == traced.headers.keys() - {"x-amzn-trace-id"}
 
     async def test_deletion_is_one_signed_request(
         self, api: HttpManagementApi, server: ScriptedServer

@@ -91,6 +91,18 @@ async def test_a_push_by_websocket_reaches_its_target_and_is_acknowledged(
     assert envelope["messageId"] != "mine"
 
 
+async def test_a_push_is_traced_to_the_event_that_caused_it(gateway: GatewayProcess) -> None:
+    alice, text = name("alice"), uuid.uuid4().hex
+    async with gateway.client(alice) as client:
+        await client.send(msgType=1, to=alice, msg={"text": text})
+        await client.receive_until(1)
+        rows = (await gateway.http.get("/_gateway/rows")).json()["rows"]
+
+    [post] = [row for row in rows if row["kind"] == "post" and text in row["text"]]
+    [event] = [row for row in rows if row.get("trace") == post["trace"] and row is not post]
+    assert (event["kind"], event["function"]) == ("invocation", "MessageFunction")
+
+
 async def test_send_to_all_reaches_everybody(gateway: GatewayProcess) -> None:
     async with gateway.client(name("alice")) as alice, gateway.client(name("bob")) as bob:
         await gateway.push(sendToAll=True, msg={"all": True})

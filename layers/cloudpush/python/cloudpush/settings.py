@@ -201,6 +201,11 @@ def is_on_lambda(environ: Mapping[str, str] | None = None) -> bool:
     return bool(found.get("AWS_LAMBDA_INITIALIZATION_TYPE"))
 
 
+def read_trace_id() -> str:
+    """Return the id that Lambda gives the event which is handled now; empty outside of Lambda."""
+    return os.environ.get("_X_AMZN_TRACE_ID", "")  # noqa: TID251 — this is the one place
+
+
 def read_telemetry(environ: Mapping[str, str] | None = None) -> Telemetry:
     """Read what Powertools would: it has no default for either, and fails without one."""
     found = os.environ if environ is None else environ  # noqa: TID251 — this is the one place

@@ -286,6 +286,7 @@ class Wiring:
             region=self.settings.region,
             # Here and not with the first post: reading the system's certificates takes 40 ms.
             ssl_context=ssl.create_default_context() if url.startswith("https:") else None,
+            trace_id=settings.read_trace_id,
         )
 
     @functools.cached_property

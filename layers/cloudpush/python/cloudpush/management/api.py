@@ -31,6 +31,9 @@ DELETE_SECONDS: Final = 10.0
 _CONNECTION_ID: Final = re.compile(r"[A-Za-z0-9_=-]{1,128}")
 """Of what ids are made, as seen on AWS. Nothing else reaches a request line."""
 
+_TRACE_ID: Final = re.compile(r"[A-Za-z0-9=;:+/._-]{1,256}")
+"""Of what `Root=…;Parent=…;Sampled=…;Lineage=…` is made."""
+
 _OUTCOMES: Final = {
     200: Outcome.SENT,
     204: Outcome.SENT,  # DELETE (API reference, DeleteConnection)
@@ -56,13 +59,15 @@ class HttpManagementApi:
         pool_size: how many lines, and so posts in flight, there may be. At 10 ms a post, 128 of
             them carry 11,000 a second, which is more than an account's quota.
         ssl_context: for https, one for all lines; the default trusts what the system trusts.
+        trace_id: tells which event the posts of a call are made for; they carry it, unsigned, as
+            those of the SDKs do (botocore, `add_recursion_detection_header`).
         now_ms: the clock.
 
     Raises:
         ConfigurationWrong: `endpoint_url` is not of that form.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 — where to, who signs, how many at once, and what for
         self,
         endpoint_url: str,
         *,
@@ -70,6 +75,7 @@ class HttpManagementApi:
         region: str,
         pool_size: int = 128,
         ssl_context: ssl.SSLContext | None = None,
+        trace_id: Callable[[], str] = str,
         now_ms: Callable[[], int] = clock.now_ms,
     ) -> None:
         self._endpoint = parse_endpoint(endpoint_url)
@@ -77,8 +83,10 @@ class HttpManagementApi:
         self._signer = Signer(host=self._endpoint.authority, region=region)
         self._pool_size = pool_size
         self._ssl_context = ssl_context
+        self._trace_id = trace_id
         self._now_ms = now_ms
         self._pool: LinePool | None = None
+        self._trace = ""
 
     async def post_to_connections(
         self, posts: Sequence[Post], *, deadline_seconds: float = 10.0
@@ -115,6 +123,7 @@ class HttpManagementApi:
         self, method: str, posts: Sequence[Post], *, deadline_seconds: float
     ) -> Sequence[Outcome]:
         self._signer.use(self._credentials.get_frozen_credentials())
+        self._trace = _trace_line(self._trace_id())
         pool = self._pool_of_this_loop()
         call = _Call(method, posts, done=pool.loop.create_future())
         timer = pool.loop.call_later(deadline_seconds, call.abandon)
@@ -151,9 +160,14 @@ class HttpManagementApi:
         )
         head = (
             f"{method} {endpoint.path_of(exchange.connection_id)} HTTP/1.1\r\n"
-            f"{signed}\r\nContent-Length: {len(body)}\r\n\r\n"
+            f"{signed}{self._trace}\r\nContent-Length: {len(body)}\r\n\r\n"
         )
         return head.encode() + body
+
+
+def _trace_line(trace_id: str) -> str:
+    """Return the header that names the event; it ends the lines before it."""
+    return f"\r\nX-Amzn-Trace-Id: {trace_id}" if _TRACE_ID.fullmatch(trace_id) else ""
 
 
 class _Call:
