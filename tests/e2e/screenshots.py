@@ -40,7 +40,7 @@ async def picture_inspector(browser: Browser) -> None:
         for client, message in zip((ann, ann, ben, ann, ben), TALK, strict=True):
             await client.send(json.dumps(message))
             await client.recv()
-        await page.get_by_role("option").filter(has_text="post").last.click()
+        await page.get_by_role("listbox").get_by_role("option").filter(has_text="post").last.click()
         await expect(page.get_by_role("region", name="Details")).to_contain_text("Caused by")
         await expect(page.get_by_text("would cost")).to_be_visible()
         await page.screenshot(path=PICTURES / "inspector.png")

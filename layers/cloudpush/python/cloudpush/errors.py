@@ -95,9 +95,9 @@ class TooManyRequests(ClientError):
     code = "too_many_requests"
     temporary = True
 
-    def __init__(self, kind: str, retry_after_ms: int) -> None:
-        """Take what was too often, and how long to wait."""
-        super().__init__(f"too many of these: {kind}")
+    def __init__(self, text: str, *, retry_after_ms: int = 1000) -> None:
+        """Take the text, and how long to wait."""
+        super().__init__(text)
         self.retry_after_ms = retry_after_ms
 
 

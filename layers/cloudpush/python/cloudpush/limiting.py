@@ -98,7 +98,7 @@ class Limit:
         now_ms = self._clock()
         account = self._account(name, now_ms)
         if now_ms < account.refused_until_ms and tokens >= account.refused:
-            raise TooManyRequests(self._kind, account.refused_until_ms - now_ms)
+            raise self._refusal(account.refused_until_ms - now_ms)
         # A request for more than can ever be saved up waits for all of that.
         tokens = min(tokens, self._per_second * BURST_SECONDS)
         if account.free >= tokens:
@@ -116,9 +116,12 @@ class Limit:
         if wait_ms:
             account.refused = tokens
             account.refused_until_ms = now_ms + wait_ms
-            raise TooManyRequests(self._kind, wait_ms)
+            raise self._refusal(wait_ms)
         account.leased = block - tokens
         account.leased_until_ms = now_ms + LEASE_MS
+
+    def _refusal(self, wait_ms: int) -> TooManyRequests:
+        return TooManyRequests(f"too many of these: {self._kind}", retry_after_ms=wait_ms)
 
     def _account(self, name: str, now_ms: int) -> _Account:
         account = self._accounts.pop(name, None)
