@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import uuid
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
 
+from cloudpush import cli
 from tests.e2e.chromium import REBOUND, Browser, Page, running_browser
 from tests.e2e.gateway_process import GatewayProcess, free_port, main_job, running_gateway
+from tests.e2e.test_closed import Issuer
+from tests.fakes.auth import bearer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -31,6 +34,40 @@ async def gateway(browser: Browser) -> AsyncGenerator[GatewayProcess]:  # noqa: 
     port = free_port()
     async with running_gateway(main_job("redis", port), port=port) as running:
         yield running
+
+
+class Closed(NamedTuple):
+    """A gateway that asks for tokens, and who signs them."""
+
+    gateway: GatewayProcess
+    issuer: Issuer
+
+    def token(self, client_id: str, **claims: Any) -> str:  # noqa: ANN401 — any claim
+        """Return a token, which no log may have."""
+        token = self.issuer.issue(client_id, **claims)
+        self.gateway.canaries.heed_credential(token)
+        return token
+
+    async def ticket(self, client_id: str) -> str:
+        """Return a ticket of a client that may push to itself, which no log may have."""
+        headers = bearer(self.issuer.issue(client_id, push=client_id))
+        answer = await self.gateway.http.post("/v1/tickets", headers=headers)
+        ticket: str = answer.json()["ticket"]
+        self.gateway.canaries.heed_credential(ticket)
+        return ticket
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def closed(
+    browser: Browser,  # noqa: ARG001 — without a browser nothing is started
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncGenerator[Closed]:
+    port, secret = free_port(), tmp_path_factory.mktemp("closed") / "secret.json"
+    cli.main(["development-secret", str(secret), "--url", "http://127.0.0.1"])
+    reference: str = json.loads(secret.read_text())["Parameters"]["AUTH_SECRET"]
+    arguments = [*main_job("redis", port, AuthMode="jwt"), "--env-vars", str(secret)]
+    async with running_gateway(arguments, port=port) as running:
+        yield Closed(running, Issuer(reference.removeprefix("plain:")))
 
 
 class Shown:
@@ -143,6 +180,72 @@ async def test_a_heartbeat_is_acknowledged(browser: Browser, gateway: GatewayPro
         acknowledgement = json.loads(await shown.until_line("← HEARTBEAT_ACK"))
 
     assert acknowledgement["messageId"] == "page-1"
+
+
+STORED = "[localStorage.length, sessionStorage.length, document.cookie]"
+
+
+async def test_a_token_that_is_pasted_connects_and_pushes_and_is_kept_nowhere(
+    browser: Browser, closed: Closed
+) -> None:
+    async with opened(browser, closed.gateway) as shown:
+        me = shown.client_id
+        token = closed.token(me, scope="push", push=me)
+        await shown.page.fill("token", token)
+        await shown.connect()
+        await shown.page.fill("to", me)
+        await shown.page.click("http")
+        answer = json.loads(await shown.until_line("← HTTP 200"))
+        envelope = json.loads(await shown.until_line("← BUSINESS"))
+        stored = await shown.page.evaluate(STORED)
+        text = await shown.page.evaluate("document.body.innerText")
+        await shown.page.open(f"{closed.gateway.url}/")
+        after_a_reload = await shown.page.evaluate("document.getElementById('token').value")
+
+    assert (answer["success"], answer["data"]) == (True, [])
+    assert (envelope["to"], envelope["from"], envelope["msg"]) == (me, me, {"k": "v"})
+    assert [url for url in shown.page.requested if token in url] == []
+    assert (stored, token in text, after_a_reload) == ([0, 0, ""], False, "")
+
+
+async def test_a_ticket_connects_once_and_without_a_token(browser: Browser, closed: Closed) -> None:
+    async with opened(browser, closed.gateway) as shown:
+        await shown.page.fill("ticket", await closed.ticket(shown.client_id))
+        await shown.connect()
+        await shown.page.fill("to", shown.client_id)
+        await shown.page.click("websocket")
+        envelope = json.loads(await shown.until_line("← BUSINESS"))
+        left = await shown.page.evaluate("document.getElementById('ticket').value")
+
+    assert (envelope["from"], envelope["msg"]) == (shown.client_id, {"k": "v"})
+    assert left == ""
+
+
+async def test_who_shows_nothing_is_told_so(browser: Browser, closed: Closed) -> None:
+    async with browser.page() as page:
+        await page.open(f"{closed.gateway.url}/")
+        shown = Shown(page, "alice")
+        await page.click("connect")
+        refused = json.loads(await shown.until_line("← HTTP 401"))
+        state = await shown.state()
+
+    assert refused["success"] is False
+    assert state == "not connected"
+    # The browser itself notes an answer of 401.
+    assert [text for text in page.complaints if "401" not in text] == []
+    assert [url for url in page.requested if url.startswith("ws:")] == []
+
+
+async def test_a_handshake_that_is_refused_is_told(browser: Browser, closed: Closed) -> None:
+    async with browser.page() as page:
+        await page.open(f"{closed.gateway.url}/")
+        shown = Shown(page, "alice")
+        await page.fill("token", closed.token("bob", scope="read"))
+        await page.click("connect")
+        await page.until("document.getElementById('state').dataset.state === 'failed'")
+        state = await shown.state()
+
+    assert state == "refused, or nobody answered (1006)"
 
 
 HOSTILE: dict[str, Any] = {

@@ -130,6 +130,7 @@ def _make_development_secret(parsed: argparse.Namespace) -> str:
         f"to anybody and look at everything:\n\n  {alice}\n\n"
         f"  curl -H 'Authorization: Bearer {alice}' \\\n"
         f'    {parsed.url}/message/send -d \'{{"to": "alice", "msg": {{"k": "v"}}}}\'\n\n'
+        f"The pages at {parsed.url}/ and {parsed.url}/admin/ take it, too.\n\n"
         f"Another: AUTH_SECRET={PLAIN}{secret} .venv/bin/cloudpush token bob --push alice\n"
     )
 
