@@ -69,7 +69,7 @@ def running_echo(*options: str, **parameters: str) -> Generator[Server]:
 
 @contextmanager
 def running_service(
-    store: str, *, cache: Path | None = None, **parameters: str
+    store: str, *options: str, cache: Path | None = None, **parameters: str
 ) -> Generator[Server]:
     """Run the push service as `make dev` does; `cache` is where translated templates are kept."""
     port = free_port()
@@ -84,7 +84,7 @@ def running_service(
         **parameters,
     }
     environment = {"XDG_CACHE_HOME": str(cache)} if cache else {}
-    command = gateway_command(ROOT / "template.yaml", port, parameters)
+    command = [*gateway_command(ROOT / "template.yaml", port, parameters), *options]
     with running(command, port, environment) as server:
         yield server
 

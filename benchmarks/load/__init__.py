@@ -27,32 +27,33 @@ if TYPE_CHECKING:
     Measured = dict[str, float]
 
 
-class Echo(msgspec.Struct, tag=True, kw_only=True):
+class Timed(msgspec.Struct, kw_only=True):
+    """A load that goes on for some seconds, on a server whose CPU time counts."""
+
+    url: str
+    pid: int
+    seconds: float
+    warmup_seconds: float = 1.0
+
+
+class Echo(Timed, tag=True, kw_only=True):
     """Each client sends a text and, when an answer comes, the next one.
 
     Measures `p50`, `p99`, `per_second`, and `cpu_us`: the CPU time that the server and its children
     spend on one message.
     """
 
-    url: str
-    pid: int
     clients: int
     text: str
-    seconds: float
-    warmup_seconds: float = 1.0
 
 
-class Connect(msgspec.Struct, tag=True, kw_only=True):
+class Connect(Timed, tag=True, kw_only=True):
     """Each worker opens a connection, closes it cleanly, and opens the next one.
 
     Measures `p50`, `p99` (until the handshake is answered), `per_second`, and `cpu_us`.
     """
 
-    url: str
-    pid: int
     workers: int
-    seconds: float
-    warmup_seconds: float = 1.0
 
 
 class Hold(msgspec.Struct, tag=True, kw_only=True):

@@ -98,18 +98,24 @@ def check_open(clients: Sequence[Client]) -> None:
 
 async def open_named_clients(url: str, count: int) -> list[Client]:
     """Open clients with ids, and wait until each has its CONNECTION: until then it is pending."""
+    return await open_greeted_clients(
+        [f"{url}?channelId=client-{number}" for number in range(count)]
+    )
+
+
+async def open_greeted_clients(urls: Sequence[str]) -> list[Client]:
+    """Open a client for each URL, and wait until each has its CONNECTION."""
     greeted, all_greeted = set[Client](), asyncio.Event()
 
     def on_text(client: Client, frame: WSFrame) -> None:
         del frame
         greeted.add(client)
-        if len(greeted) == count:
+        if len(greeted) == len(urls):
             all_greeted.set()
 
-    urls = [f"{url}?channelId=client-{number}" for number in range(count)]
     clients = await open_clients(urls, on_text)
     try:
         await asyncio.wait_for(all_greeted.wait(), ANSWER_SECONDS)
     except TimeoutError:
-        raise ConnectionError(f"{len(greeted)} of {count} clients were greeted") from None
+        raise ConnectionError(f"{len(greeted)} of {len(urls)} clients were greeted") from None
     return clients

@@ -22,20 +22,29 @@ from benchmarks.load.clients import (
 from benchmarks.load.window import Window
 
 if TYPE_CHECKING:
-    from benchmarks.load import Connect, Echo, Hold, Measured
+    from collections.abc import Callable, Sequence
+
+    from benchmarks.load import Connect, Echo, Hold, Measured, Timed
 
 
 async def echo(load: Echo) -> Measured:
     """Run `Echo`."""
     clients = await open_clients([load.url] * load.clients)
     text = load.text.encode()
+    return await exchange(load, clients, text, lambda frame: frame.payload_size == len(text))
+
+
+async def exchange(
+    load: Timed, clients: Sequence[Client], text: bytes, is_answer: Callable[[WSFrame], bool]
+) -> Measured:
+    """Let each client send a text and, when its answer comes, send it again."""
     sent_at = dict.fromkeys(clients, 0.0)
     window: Window | None = None
 
     def on_text(client: Client, frame: WSFrame) -> None:
         t = now()
-        if frame.payload_size != len(text):
-            client.transport.disconnect()  # an error frame, which is no echo
+        if not is_answer(frame):
+            client.transport.disconnect()  # an error frame; `check_open` fails
             return
         if window is not None:
             window.latencies.append(t - sent_at[client])
@@ -54,14 +63,18 @@ async def echo(load: Echo) -> Measured:
 
 
 class Handshake(asyncio.Protocol):
-    """A handshake, a close frame, its answer: as little as a client can do."""
+    """A handshake, a close frame, its answer: as little as a client can do.
+
+    One that is to be greeted waits for a text before it closes.
+    """
 
     CLOSE = b"\x88\x82\0\0\0\0" + struct.pack("!H", 1000)
     _transport: asyncio.Transport
 
-    def __init__(self, request: bytes) -> None:
+    def __init__(self, request: bytes, *, is_greeted: bool = False) -> None:
         """Take the handshake's bytes."""
         self._request = request
+        self._has_to_wait = is_greeted
         self._received = b""
         self._accepted_at = 0.0
         self.done: asyncio.Future[float] = asyncio.get_running_loop().create_future()
@@ -73,26 +86,37 @@ class Handshake(asyncio.Protocol):
         self._transport.write(self._request)
 
     def data_received(self, data: bytes) -> None:
-        """Close once accepted, and end once the close is answered."""
+        """Close once accepted and greeted, and end once the close is answered."""
         if self._accepted_at:
-            if data.startswith(b"\x88"):
-                self._transport.close()
+            self._take(data)
             return
         self._received += data
-        if b"\r\n\r\n" not in self._received:
+        _, end, frames = self._received.partition(b"\r\n\r\n")
+        if not end:
             return
-        if self._received.startswith(b"HTTP/1.1 101"):
-            self._accepted_at = now()
-            self._transport.write(self.CLOSE)
-        else:
+        if not self._received.startswith(b"HTTP/1.1 101"):
             self._transport.abort()
+            return
+        self._accepted_at = now()
+        if not self._has_to_wait:
+            self._transport.write(self.CLOSE)
+        self._take(frames)
+
+    def _take(self, frames: bytes) -> None:
+        if self._has_to_wait and frames.startswith(b"\x81"):
+            self._has_to_wait = False
+            self._transport.write(self.CLOSE)
+        elif frames.startswith(b"\x88"):
+            self._transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell who waits."""
         if self.done.done():
             return
-        if self._accepted_at:
+        if self._accepted_at and not self._has_to_wait:
             self.done.set_result(self._accepted_at)
+        elif self._accepted_at:
+            self.done.set_exception(exc or ConnectionError("closed before it was greeted"))
         else:
             answer = self._received.partition(b"\r\n")[0].decode("latin-1")
             self.done.set_exception(exc or ConnectionError(f"answered {answer!r}"))
@@ -100,34 +124,44 @@ class Handshake(asyncio.Protocol):
 
 async def connect(load: Connect) -> Measured:
     """Run `Connect`."""
-    loop, parts = asyncio.get_running_loop(), urlsplit(load.url)
-    request = (
-        f"GET {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\nUpgrade: websocket\r\n"
-        "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-        "Sec-WebSocket-Version: 13\r\n\r\n"
-    ).encode()
+    return await come_and_go(load, [load.url] * load.workers)
+
+
+async def come_and_go(load: Timed, urls: Sequence[str], *, is_greeted: bool = False) -> Measured:
+    """Let each URL have a worker, who opens a connection, closes it, and opens the next one."""
+    loop = asyncio.get_running_loop()
     window: Window | None = None
     is_over = False
 
-    async def work() -> None:
+    async def work(request: bytes) -> None:
         while not is_over:
             started = now()
             _, handshake = await loop.create_connection(
-                lambda: Handshake(request), *address_of(load.url)
+                lambda: Handshake(request, is_greeted=is_greeted), *address_of(load.url)
             )
             accepted_at = await asyncio.wait_for(handshake.done, ANSWER_SECONDS)
             if window is not None and not is_over:
                 window.latencies.append(accepted_at - started)
 
     async with asyncio.TaskGroup() as workers:
-        for _ in range(load.workers):
-            workers.create_task(work())
+        for url in urls:
+            workers.create_task(work(_ask_for(url)))
         await asyncio.sleep(load.warmup_seconds)
         window = Window(load.pid)
         await asyncio.sleep(load.seconds)
         measured = window.close()
         is_over = True
     return measured
+
+
+def _ask_for(url: str) -> bytes:
+    parts = urlsplit(url)
+    target = parts._replace(scheme="", netloc="").geturl()
+    return (
+        f"GET {target} HTTP/1.1\r\nHost: {parts.netloc}\r\nUpgrade: websocket\r\n"
+        "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+        "Sec-WebSocket-Version: 13\r\n\r\n"
+    ).encode()
 
 
 async def hold(load: Hold) -> Measured:

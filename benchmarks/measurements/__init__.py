@@ -5,6 +5,7 @@ from __future__ import annotations
 from benchmarks.measurements import (
     beside,
     broadcast,
+    closed,
     connect,
     echo,
     idle,
@@ -21,6 +22,7 @@ __all__ = ["ALL", "Effort", "Measurement"]
 ALL = (
     echo.MEASUREMENT,
     connect.MEASUREMENT,
+    closed.MEASUREMENT,
     push.MEASUREMENT,
     kept.MEASUREMENT,
     broadcast.MEASUREMENT,
