@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 WORKERS = 50
 CONNECTIONS = (1, 50)
 
+WARM_SECONDS = 12.0
+"""Until then connects get faster: of each function processes are started, as many as are used."""
+
 
 def measure(effort: Effort) -> list[Figure]:
     """Measure on Valkey, closed and open side by side."""
@@ -34,6 +37,8 @@ def measure(effort: Effort) -> list[Figure]:
             running_service("redis", StaleAfterSeconds="0") as opened,
             running_service("redis", *closing, AuthMode="jwt", StaleAfterSeconds="0") as closed,
         ):
+            for server, shown in ((opened, ""), (closed, secret)):
+                _warm(effort, server, shown)
             for _ in range(effort.rounds):
                 _measure_one(effort, opened, "", floor)
                 _measure_one(effort, closed, secret, ours)
@@ -54,6 +59,20 @@ def compare(closed: Rounds, opened: Rounds) -> list[Figure]:
             (f"{who}: per second", "", f"{connections} per_second"),
         ]
     return [Figure(what, unit, closed[name], opened[name]) for what, unit, name in rows]
+
+
+def _warm(effort: Effort, server: Server, secret: str) -> None:
+    seconds = effort.seconds if effort.is_quick else WARM_SECONDS
+    for visit, share in ((Arrive, 1.0), (Beat, 0.25)):
+        load.run(
+            visit(
+                url=server.url,
+                pid=server.pid,
+                clients=WORKERS,
+                secret=secret,
+                seconds=share * seconds,
+            )
+        )
 
 
 def _measure_one(effort: Effort, server: Server, secret: str, rounds: Rounds) -> None:
