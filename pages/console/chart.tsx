@@ -3,6 +3,8 @@ import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 
 const HEIGHT = 150;
+/** A single minute would be shown on an axis of years. */
+const LEAST_SECONDS = 600;
 
 interface Shown {
   title: string;
@@ -24,6 +26,7 @@ export function Chart({ title, x, y, names, empty }: Shown): JSX.Element {
     if (!element || !hasData) return undefined;
     const colour = getComputedStyle(element).getPropertyValue("color");
     const quiet = getComputedStyle(document.body).getPropertyValue("color");
+    const [first = 0, last = first] = [x[0], x[x.length - 1]];
     const bars = uPlot.paths.bars?.({ size: [0.8, 60] });
     const chart = new uPlot(
       {
@@ -31,7 +34,11 @@ export function Chart({ title, x, y, names, empty }: Shown): JSX.Element {
         height: HEIGHT,
         legend: { show: false },
         cursor: { show: false },
-        scales: { x: names ? { time: false, range: [-0.6, names.length - 0.4] } : {} },
+        scales: {
+          x: names
+            ? { time: false, range: [-0.6, names.length - 0.4] }
+            : { range: () => [Math.min(first, last - LEAST_SECONDS), last] },
+        },
         axes: [
           {
             stroke: quiet,

@@ -38,7 +38,7 @@ class Together(Generic[Question, Answer]):
         asked, self._asked = self._asked, []
         try:
             answers = self._ask_all([question for question, _ in asked])
-        except BaseException as error:  # noqa: BLE001 — it is theirs who asked, whatever it is
+        except Exception as error:  # noqa: BLE001 — it is theirs who asked, whatever it is
             for _, future in asked:
                 if not future.done():
                     future.set_exception(error)
