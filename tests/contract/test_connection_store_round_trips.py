@@ -42,8 +42,11 @@ def is_redis(harness: Harness) -> bool:
     if harness.redis is None:
         return False
     # The scripts are loaded when first used, once for a server: not part of a call's price.
-    harness.store.admit(connection("warm", "up"), policy=Policy.SINGLE, now_ms=NOW)
+    warm = connection("warm", "up")
+    harness.store.admit(warm, policy=Policy.SINGLE, now_ms=NOW)
     harness.store.touch("warm", now_ms=NOW)
+    harness.store.resolve(["up"], now_ms=NOW)
+    harness.store.read_shard(harness.shard_of(warm), now_ms=NOW)
     harness.store.confirm("warm", now_ms=NOW)
     harness.store.forget_unseen("warm", seen_before_ms=0, now_ms=NOW)
     harness.store.forget("warm", now_ms=NOW)

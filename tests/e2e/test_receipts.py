@@ -161,7 +161,8 @@ async def test_a_receiver_that_fails_twice_is_told_the_third_time(
                     "clientId": "alice",
                     "state": "delivered",
                     "at": told[0][0]["at"],
-                    "sentAt": told[0][0]["sentAt"],
+                    # An acknowledgement may come before it is written that the message was sent.
+                    **{key: at for key, at in told[0][0].items() if key == "sentAt"},
                 }
             ]
         ]
