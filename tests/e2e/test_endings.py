@@ -58,7 +58,9 @@ def test_a_silent_client_is_told_close_and_disconnected(
 def test_a_newer_connection_replaces_the_older_one_under_the_single_policy(
     blocking_gateway: BlockingGateway,
 ) -> None:
-    older, newer = join(blocking_gateway, "alice"), join(blocking_gateway, "alice")
+    older = join(blocking_gateway, "alice")
+    blocking_gateway.advance(seconds=0.001)  # of two at the same moment, the id decides
+    newer = join(blocking_gateway, "alice")
 
     older.expect({"msgType": CLOSE, "closeCode": 4101})
     older.expect_close(1000)
