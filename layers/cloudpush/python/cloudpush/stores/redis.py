@@ -7,9 +7,11 @@
 
 Braces around `SHARD` and `CONNECTION_ID` stand in the key itself: they are hash tags. The shard
 is that of the client id, so that one script changes a client, its shard and its tombstones in one
-step, in one slot. The pointer lies in another slot: it is written first, and only once, so it
-needs no common step with the rest. Its price is a round trip: `resolve` takes one for 500 clients,
-everything else two. Every key expires by itself.
+step, in one slot. The pointer (`redis_pointers`) lies in another slot: it is written first, and
+only once, so it needs no common step with the rest. Its price is a round trip, which `get`,
+`touch`, `confirm` and `forget_unseen` pay the first time that an environment meets a connection.
+So `admit` and `forget` take two round trips, these one or two, and `resolve` one for 500 clients.
+Every key expires by itself.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ from cloudpush.model import (
 )
 from cloudpush.ports import Admission, Page
 from cloudpush.stores.redis_client import client_from_url, run_many, translated_errors
+from cloudpush.stores.redis_pointers import Pointers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -38,9 +41,6 @@ if TYPE_CHECKING:
 
 CLIENTS_PER_PIPELINE: Final = 500
 """How many clients `resolve` looks up in one round trip: about 100 KB of answers."""
-
-_POINTER_TO_CLIENT: Final = "client:"
-_POINTER_TO_NOTHING: Final = "gone:"
 
 _LUA: Final = pathlib.Path(__file__).parent / "lua"
 # With this line the server holds a script to the slot of its keys, and refuses it as a whole, not
@@ -65,7 +65,7 @@ class RedisConnectionStore:
         self._client = client
         self._prefix = prefix
         prelude = _SHEBANG + (_LUA / "prelude.lua").read_text()
-        self._register = client.register_script(_SHEBANG + (_LUA / "register.lua").read_text())
+        self._pointers = Pointers(client, prefix=prefix)
         self._read_rows = client.register_script(_SHEBANG + (_LUA / "read_rows.lua").read_text())
         self._admit, self._touch, self._confirm, self._forget, self._forget_unseen = (
             client.register_script(prelude + (_LUA / f"{name}.lua").read_text())
@@ -90,14 +90,7 @@ class RedisConnectionStore:
         if connection.expires_at_ms <= now_ms:
             return Admission()
         connection = msgspec.structs.replace(connection, is_open=False)
-        pointer = self._point(
-            connection.connection_id,
-            f"{_POINTER_TO_CLIENT}{connection.client_id}",
-            # It outlives the last tombstone that this connection can leave.
-            expires_at_ms=connection.expires_at_ms + TOMBSTONE_LIFETIME_MS,
-            now_ms=now_ms,
-        )
-        if pointer.startswith(_POINTER_TO_NOTHING):
+        if not self._pointers.admit(connection, now_ms=now_ms):
             return Admission()
         with translated_errors():
             answer = self._admit(
@@ -120,7 +113,7 @@ class RedisConnectionStore:
 
     def get(self, connection_id: str, *, now_ms: int) -> Connection | None:
         """See `ports.ConnectionStore.get`."""
-        client_id = self._client_of(connection_id)
+        client_id = self._pointers.client_of(connection_id)
         if client_id is None:
             return None
         with translated_errors():
@@ -130,7 +123,7 @@ class RedisConnectionStore:
 
     def touch(self, connection_id: str, *, now_ms: int) -> bool:
         """See `ports.ConnectionStore.touch`."""
-        client_id = self._client_of(connection_id)
+        client_id = self._pointers.client_of(connection_id)
         if client_id is None:
             return False
         with translated_errors():
@@ -138,7 +131,7 @@ class RedisConnectionStore:
 
     def confirm(self, connection_id: str, *, now_ms: int) -> bool:
         """See `ports.ConnectionStore.confirm`."""
-        client_id = self._client_of(connection_id)
+        client_id = self._pointers.client_of(connection_id)
         if client_id is None:
             return False
         with translated_errors():
@@ -149,14 +142,7 @@ class RedisConnectionStore:
         lapses_at_ms = now_ms + TOMBSTONE_LIFETIME_MS
         # If the pointer says nothing yet, it becomes the tombstone: an admit that comes late, or
         # is between its two steps, finds it there or in the client's shard.
-        client_id = _client_in(
-            self._point(
-                connection_id,
-                f"{_POINTER_TO_NOTHING}{lapses_at_ms}",
-                expires_at_ms=lapses_at_ms,
-                now_ms=now_ms,
-            )
-        )
+        client_id = self._pointers.forget(connection_id, lapses_at_ms=lapses_at_ms, now_ms=now_ms)
         if client_id is None:
             return False
         with translated_errors():
@@ -169,7 +155,7 @@ class RedisConnectionStore:
 
     def forget_unseen(self, connection_id: str, *, seen_before_ms: int, now_ms: int) -> bool:
         """See `ports.ConnectionStore.forget_unseen`."""
-        client_id = self._client_of(connection_id)
+        client_id = self._pointers.client_of(connection_id)
         if client_id is None:
             return False
         lapses_at_ms = now_ms + TOMBSTONE_LIFETIME_MS
@@ -263,22 +249,6 @@ class RedisConnectionStore:
             f"{self._prefix}{{{shard:03}}}:tombstones",
         ]
 
-    def _pointer_key(self, connection_id: str) -> str:
-        return f"{self._prefix}connection:{{{connection_id}}}"
-
-    def _point(self, connection_id: str, pointer: str, *, expires_at_ms: int, now_ms: int) -> str:
-        """Write the pointer unless there is one; return the one that holds."""
-        with translated_errors():
-            answer = self._register(
-                keys=[self._pointer_key(connection_id)], args=[pointer, expires_at_ms, now_ms]
-            )
-        return cast("str", answer)
-
-    def _client_of(self, connection_id: str) -> str | None:
-        with translated_errors():
-            pointer = self._client.get(self._pointer_key(connection_id))
-        return _client_in(pointer) if pointer is not None else None
-
     def _values_of(self, client_ids: Sequence[str]) -> list[list[str]]:
         with translated_errors(), self._client.pipeline(transaction=False) as pipeline:
             for client_id in client_ids:
@@ -334,13 +304,6 @@ def _decoded(text: str) -> Connection:
 
 def _by_generation(connections: Iterable[Connection]) -> tuple[Connection, ...]:
     return tuple(sorted(connections, key=lambda connection: connection.generation))
-
-
-def _client_in(pointer: str) -> str | None:
-    """Return the client id that a pointer names, or None if it is a tombstone."""
-    if not pointer.startswith(_POINTER_TO_CLIENT):
-        return None
-    return pointer.removeprefix(_POINTER_TO_CLIENT)
 
 
 def _cursor_parts(cursor: str | None) -> tuple[int, str]:
