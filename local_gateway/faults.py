@@ -10,6 +10,7 @@ when it is switched on, and taken away again (`mischief`).
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
@@ -94,6 +95,7 @@ class Faults:
 
     def __init__(self) -> None:
         self._values: dict[str, float] = {}
+        self._times: Counter[str] = Counter()
         self._dice: dict[str, Callable[[], float]] = {}
         self._listeners: list[Callable[[], None]] = []
 
@@ -105,6 +107,10 @@ class Faults:
     def value(self, name: str) -> float:
         """Return the value of a fault, 0 if it is off."""
         return self._values.get(name, 0.0)
+
+    def times(self, name: str) -> int:
+        """Return how often a fault of a probability happened since the emulator started."""
+        return self._times[name]
 
     def set(self, values: Mapping[str, object]) -> None:
         """Switch faults on, or with 0 off; the others stay.
@@ -133,7 +139,9 @@ class Faults:
         dice = self._dice.get(name)
         if dice is None:
             dice = self._dice[name] = ids.stream(name)
-        return dice() < probability
+        is_time = dice() < probability
+        self._times[name] += is_time
+        return is_time
 
 
 def write_table() -> str:

@@ -86,6 +86,7 @@ def the_faults(faults: Faults) -> Resource:
             "faults": {
                 fault.name: {
                     "value": faults.value(fault.name),
+                    "times": faults.times(fault.name),
                     "unit": fault.unit,
                     "highest": fault.highest,
                     "meaning": fault.meaning,

@@ -42,7 +42,7 @@ from local_gateway.api import Identity
 from local_gateway.browsers import is_cross_site, is_for_this_machine
 from local_gateway.privileges import actions
 from local_gateway.privileges.record import CallRecord, function_of
-from local_gateway.services import moto_queues
+from local_gateway.services import moto_queues, moto_tables
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping, Sequence
@@ -228,6 +228,7 @@ async def _serve(
             pipe.send(f"{queue} {due_ms}\n".encode())
 
     app = MotoApp(moto_queues.install(tell), note)
+    moto_tables.install()
     _warm_up(region)
     config = uvicorn.Config(
         app,
