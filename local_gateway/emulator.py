@@ -1,4 +1,4 @@
-"""All parts of the emulator put together, started in order and stopped in the reverse one.
+"""The emulator's life: its parts are started in order and stopped in the reverse one.
 
 What takes long starts first: moto imports in its child while the template is translated here.
 """
@@ -11,47 +11,33 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from local_gateway import clock, debugging, endpoints, own_resources, redirect
+from local_gateway import clock, debugging, endpoints, redirect
 from local_gateway import why as reasons
-from local_gateway.app import App
-from local_gateway.authorization.access import Access
+from local_gateway.assembly import assemble
 from local_gateway.banner import write_banner
 from local_gateway.browsers import BLOCKED_BY_BROWSERS, is_cross_site, is_for_this_machine
 from local_gateway.errors import StartError
-from local_gateway.faults import Faults
 from local_gateway.handlers import check_handlers
-from local_gateway.http_api import HttpApiFront
-from local_gateway.inspector import page
-from local_gateway.inspector.acting import Acting
-from local_gateway.inspector.feed import Feed
-from local_gateway.inspector.journal import Journal
-from local_gateway.inspector.metering import Meter
-from local_gateway.lambdas.functions import Functions
 from local_gateway.lambdas.interpreters import Interpreters
-from local_gateway.lambdas.invoke_api import InvokeApi
 from local_gateway.lambdas.runtimes import find_interpreters
-from local_gateway.limits import TokenBucket
-from local_gateway.management import ManagementApi
-from local_gateway.metrics import Metrics
-from local_gateway.mischief import Mischief
-from local_gateway.own import OwnPages
 from local_gateway.privileges.record import CallRecord
-from local_gateway.registry import Registry
 from local_gateway.reload.parts import Parts
 from local_gateway.reload.reloader import Reloader
 from local_gateway.server import Server
 from local_gateway.services import EmbeddedValkey, Services
-from local_gateway.session import SLOT_SECONDS, WebSocketFront
-from local_gateway.sources import Sources
 from local_gateway.template import load
-from local_gateway.timekeeping import Timekeeper
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from local_gateway.api import Application
     from local_gateway.configuration import Options
+    from local_gateway.faults import Faults
+    from local_gateway.lambdas.functions import Functions
+    from local_gateway.management import ManagementApi
+    from local_gateway.registry import Registry
     from local_gateway.server import Headers
+    from local_gateway.timekeeping import Timekeeper
     from local_gateway.why import Why
 
 EMBEDDED_VALKEY = "embedded:valkey"
@@ -214,137 +200,46 @@ class Emulator:
     async def _serve(self, application: Application, provisioning: asyncio.Task[None]) -> None:
         options = self._options
         environment: dict[str, str] = {}
-        metrics, journal = Metrics(), Journal()
-        self._why.hear = journal.explained
-        functions = Functions(
+        assembly = assemble(
             application,
+            options,
             environment=environment,
-            max_concurrency=options.max_concurrency,
-            host_mode=options.host_mode,
             interpreters=self._interpreters,
             debug_ports=self._debug_ports,
-            write_log=journal.reading(
-                metrics.reading(self._write_log, passes_on=options.shows_metrics)
-            ),
-            why=self._why,
-            journal=journal,
-        )
-        registry = Registry()
-        access = Access(
-            application,
-            is_strict=options.strict_auth,
-            keeps_context_types=options.assumptions.authorizer_context == "types",
-            credentials=options.credentials,
-            says=self._why,
-        )
-        account_rate = TokenBucket(options.account_rate) if options.account_rate else None
-        sockets = WebSocketFront(
-            application,
-            functions,
-            registry,
-            idle_timeout_seconds=options.idle_timeout_seconds,
-            max_duration_seconds=options.max_duration_seconds,
-            slot_seconds=0.0 if options.virtual_clock else SLOT_SECONDS,
-            connect_rate=TokenBucket(options.connect_rate) if options.connect_rate else None,
-            account_rate=account_rate,
-            services_url=lambda: self._services.url,
-            gateway_url=lambda: f"http://127.0.0.1:{self.port}",
-            access=access,
-            assumptions=options.assumptions,
-            why=self._why,
-            journal=journal,
-        )
-        management = ManagementApi(
-            application,
-            registry,
-            account_rate=account_rate,
-            access=access,
-            assumptions=options.assumptions,
-            why=self._why,
-            journal=journal,
+            services=self._services,
             record=self._record,
-        )
-        http = HttpApiFront(application, functions)
-        invoke = InvokeApi(application, functions, record=self._record)
-        sources = Sources(application, functions, self._services, self._record)
-        timekeeper = Timekeeper(
-            running=lambda: functions.running() | sources.running(),
-            followers=self._services,
+            token=self._token,
+            is_up=self._parts,
+            port=lambda: self.port,
+            write_log=self._write_log,
             why=self._why,
-            has_functions=bool(application.functions),
         )
-        faults = Faults()
-        Mischief(
-            faults,
-            functions=functions,
-            sockets=sockets,
-            management=management,
-            registry=registry,
-            sources=sources,
-        )
+        functions, sources = assembly.functions, assembly.sources
         self.running = Running(
             functions=functions,
-            registry=registry,
-            management=management,
-            timekeeper=timekeeper,
-            faults=faults,
-        )
-
-        def current() -> Application:
-            return functions.application
-
-        feed = Feed(journal)
-        acting = Acting(
-            current,
-            management=management,
-            journal=journal,
-            url=lambda: f"ws://127.0.0.1:{self.port}",
-        )
-        own = OwnPages(
-            *page.resources(),
-            *feed.resources(),
-            *acting.resources(),
-            Meter(journal, current).resource(),
-            own_resources.health(self._parts),
-            own_resources.the_clock(timekeeper),
-            own_resources.the_faults(faults),
-            own_resources.connections(registry, current),
-            own_resources.the_template(current),
-            own_resources.recycling(functions, current),
-            own_resources.why_lines(self._why),
-            own_resources.metrics(metrics),
-            token=self._token,
-        )
-        app = App(
-            application,
-            sockets=sockets,
-            management=management,
-            http=http,
-            invoke=invoke,
-            own=own,
-            assumptions=options.assumptions,
-            allow_remote=options.allow_remote,
-            allowed_origins=options.allowed_origins,
-            why=self._why,
+            registry=assembly.registry,
+            management=assembly.management,
+            timekeeper=assembly.timekeeper,
+            faults=assembly.faults,
         )
         places = dict(endpoints.places(application))
         server = Server(
-            app,
+            assembly.app,
             host=options.host,
             port=options.port,
-            direct=management.answer_directly(places, admits=self._admits),
+            direct=assembly.management.answer_directly(places, admits=self._admits),
         )
-        timekeeper.start()
-        self._stack.callback(timekeeper.stop)
+        assembly.timekeeper.start()
+        self._stack.callback(assembly.timekeeper.stop)
         self._stack.push_async_callback(functions.stop)
-        self._stack.push_async_callback(sockets.close)
-        self._stack.push_async_callback(invoke.stop)
-        self._stack.push_async_callback(http.stop)
+        self._stack.push_async_callback(assembly.sockets.close)
+        self._stack.push_async_callback(assembly.invoke.stop)
+        self._stack.push_async_callback(assembly.http.stop)
         # The port first: a second emulator on it is told at once, not when all else is up.
         await server.start()
         self._stack.push_async_callback(server.stop)
-        self._stack.callback(feed.stop)
-        self._stack.push_async_callback(acting.stop)
+        self._stack.callback(assembly.feed.stop)
+        self._stack.push_async_callback(assembly.acting.stop)
         self.port = server.port
         if self.port in BLOCKED_BY_BROWSERS:
             self._why.say(reasons.BLOCKED_PORT, f"port {self.port}")
@@ -352,16 +247,16 @@ class Emulator:
         environment |= self._services.environment
         environment |= endpoints.own_endpoints(application, self.port)
         await functions.start(redirect=self._redirect(application, environment))
-        faults.set(options.faults)
+        assembly.faults.set(options.faults)
         await sources.start()
         self._stack.push_async_callback(sources.stop)
         prewarming = asyncio.create_task(functions.prewarm())
         self._stack.callback(prewarming.cancel)
         parts = Parts(
-            access=access,
+            access=assembly.access,
             functions=functions,
-            sockets=sockets,
-            fronts=(management, http, invoke, app),
+            sockets=assembly.sockets,
+            fronts=(assembly.management, assembly.http, assembly.invoke, assembly.app),
             places=places,
             sources=sources,
             services=self._services,
