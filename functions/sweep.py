@@ -30,7 +30,7 @@ async def handler(context: LambdaContext) -> Report:
         count(name, found)
     report = await sweeping.sweep(
         stale_after_ms=wired.settings.stale_after_ms,
-        outlet=wired.outlet,
+        outlet=wired.mailroom.at_a_pace(clock=clock.now_ms).outlet,
         clock=clock.now_ms,
         remaining_ms=context.get_remaining_time_in_millis,
     )

@@ -570,7 +570,8 @@ class TestBudget:
 
         [sent] = stage.fan_outs.sent
 
-        assert sent == (FanOut(message_id=MESSAGE_ID, doublings=fanout.DOUBLINGS, hop=2), 5)
+        seconds = len(stage.posted_to)  # of the page that was posted, at one a second
+        assert sent == (FanOut(message_id=MESSAGE_ID, doublings=fanout.DOUBLINGS, hop=2), seconds)
         assert len(broadcast.reports) == 1
 
     async def test_many_that_are_refused_at_once_slow_all_down(self) -> None:
@@ -591,4 +592,34 @@ class TestBudget:
 
         await broadcast.do_all()
 
-        assert stage.clock() - began_ms < 450
+        assert stage.clock() - began_ms < 550
+
+    async def test_what_is_kept_pays_for_what_is_posted(self) -> None:
+        stage = Stage()
+        for number in range(1000):  # most are away, some have two connections
+            stage.inboxes.open(f"client{number}", epoch="e", now_ms=stage.clock())
+        connect_many(stage, 300)
+        for number in range(0, 300, 3):
+            stage.connect(f"client{number}", f"another-{number}")
+        spending = Spending()
+        stage.mailroom = replace(
+            stage.mailroom, budget=Budget(store=spending, posts_per_second=200)
+        )
+        broadcast = Broadcast(stage, qos=1)
+
+        await broadcast.do_all()
+
+        assert len(stage.posted_to) == 400
+        assert spending.paid == 400
+
+
+class Spending(MemoryBudgetStore):
+    """A ledger that adds up what is paid."""
+
+    paid = 0
+
+    def take(self, posts: int, *, longest_wait_ms: int | None = None, **when: int) -> int:
+        wait_ms = super().take(posts, longest_wait_ms=longest_wait_ms, **when)
+        if longest_wait_ms is None or wait_ms <= longest_wait_ms:
+            self.paid += posts
+        return wait_ms

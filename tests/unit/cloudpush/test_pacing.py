@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -9,9 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cloudpush import accepting, fanout, performing
+from cloudpush.errors import StoreUnavailable
 from cloudpush.model import FanOut
-from cloudpush.pacing import Budget
-from cloudpush.ports import Outcome
+from cloudpush.pacing import Budget, PacedManagementApi
+from cloudpush.ports import Outcome, Post
 from cloudpush.queues.memory import MemoryJobQueue
 from cloudpush.stores.memory_budgets import MemoryBudgetStore
 from tests.fakes.push_service import Stage, a_publication
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cloudpush.model import Job
-    from cloudpush.ports import Post
+    from cloudpush.ports import BudgetStore
 
 QUOTA = 1000
 RATE = 700
@@ -74,12 +76,12 @@ class Quota:
 
 
 class Deployment:
-    """A broadcast to `CLIENTS`, with the jobs that it leads to, in the order of time."""
+    """A broadcast to all clients, with the jobs that it leads to, in the order of time."""
 
-    def __init__(self, *, rate: int, slow: int = 0) -> None:
+    def __init__(self, *, rate: int, slow: int = 0, clients: int = CLIENTS) -> None:
         self.stage = Stage()
         self.queues = [MemoryJobQueue(now_ms=self.stage.clock) for _ in range(2)]
-        everybody = [self.stage.connect(f"client{number}") for number in range(CLIENTS)]
+        everybody = [self.stage.connect(f"client{number}") for number in range(clients)]
         self.everybody = frozenset(each.connection_id for each in everybody)
         self.gateway = Quota(self.stage, frozenset(sorted(self.everybody)[:slow]))
         deliver, fan_out = self.queues
@@ -138,6 +140,16 @@ async def test_what_is_tried_again_stands_in_the_same_lane() -> None:
     assert max(gateway.tries.values()) <= 1.5 * RATE
 
 
+async def test_a_page_whose_turn_is_far_away_costs_nothing() -> None:
+    deployment = Deployment(rate=20, clients=600)  # a page of 200 lasts for ten seconds
+    began_ms = deployment.stage.clock()
+
+    await deployment.broadcast()
+
+    assert deployment.gateway.posted == Counter(deployment.everybody)
+    assert 20 <= (deployment.stage.clock() - began_ms) / 1000 <= 32
+
+
 async def test_a_rate_above_the_quota_finds_its_way_below_it() -> None:
     deployment = Deployment(rate=4 * QUOTA)
 
@@ -160,4 +172,61 @@ def test_few_refusals_are_clients_that_do_not_read(
     budget.heed(throttled=throttled, posts=posts, now_ms=10_000)
 
     budget.pay(1000, now_ms=10_000)
-    assert budget.pay(1, now_ms=10_000) == (1800 if is_quota else 800)
+    assert budget.pay(1, now_ms=10_000) == (1900 if is_quota else 900)
+
+
+class TestPacedManagementApi:
+    def make(self, stage: Stage, *, store: BudgetStore | None = None) -> PacedManagementApi:
+        budget = Budget(store=store or MemoryBudgetStore(), posts_per_second=100)
+        return PacedManagementApi(stage.gateway, budget, clock=stage.clock, pause=stage.pause)
+
+    async def test_posts_and_deletions_pay_and_wait_for_their_turn(self) -> None:
+        stage = Stage()
+        paced = self.make(stage)
+        posts = [Post("alice-1", b"{}"), Post("bob-1", b"{}")]
+
+        outcomes = [await paced.post_to_connections(posts) for _ in range(7)]
+        await paced.delete_connection("alice-1")
+
+        assert outcomes == [[Outcome.SENT] * 2] * 7
+        assert len(stage.gateway.posts) == 14
+        assert stage.gateway.deleted == ["alice-1"]
+        assert stage.pauses == [0.02, 0.02]  # after the ten of a burst, and one page
+
+    async def test_what_is_asked_for_side_by_side_is_paid_at_once(self) -> None:
+        stage = Stage()
+        paced = self.make(stage)
+
+        await asyncio.gather(
+            *(paced.post_to_connections([Post(f"c{n}", b"{}")]) for n in range(110))
+        )
+        await paced.post_to_connections([Post("alice-1", b"{}")])
+
+        assert stage.pauses == [1.0]
+
+    async def test_nothing_is_sent_or_paid_whose_turn_is_too_far_away(self) -> None:
+        stage = Stage()
+        paced = self.make(stage)
+        await paced.post_to_connections([Post(f"c{number}", b"{}") for number in range(320)])
+
+        outcomes = [*await paced.post_to_connections([Post("alice-1", b"{}")] * 2)]
+        outcomes.append(await paced.delete_connection("alice-1"))
+        stage.clock.advance(ms=100)
+        outcomes += await paced.post_to_connections([Post("bob-1", b"{}")])
+
+        assert outcomes == [Outcome.UNAVAILABLE] * 3 + [Outcome.SENT]
+        assert stage.gateway.deleted == []
+        assert stage.pauses == [3.0]
+
+    async def test_nothing_is_sent_while_nobody_can_pay(self) -> None:
+        class Down(MemoryBudgetStore):
+            def take(self, *_: object, **__: object) -> int:
+                raise StoreUnavailable("down")
+
+        stage = Stage()
+        paced = self.make(stage, store=Down())
+
+        outcomes = await paced.post_to_connections([Post("alice-1", b"{}")])
+
+        assert outcomes == [Outcome.UNAVAILABLE]
+        assert stage.gateway.posts == []

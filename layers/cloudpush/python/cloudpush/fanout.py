@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Final
 from cloudpush import serving
 from cloudpush.errors import HopLimitReached
 from cloudpush.model import FanOut, MessageState, Place
+from cloudpush.pacing import Purse
 from cloudpush.ports import FanOutStep
 
 if TYPE_CHECKING:
@@ -136,6 +137,8 @@ async def perform(
         # One job for all of them, or there would be twice as many with each that follows. Also
         # where one failed: the other may be the only one that knows when a lease ends.
         workers[0].send(max(each.doublings for each in workers), delay_ms=min(delays))
+    for each in workers:
+        each.purse.settle()
     for end in ends:
         if end is not None:
             raise end
@@ -158,8 +161,6 @@ class _Worker:
     posted: int = 0
     """Since another invocation was asked for."""
     looked_at_ms: int = 0
-    owed: int = 0
-    """Posts of QoS 1 that are not paid yet."""
     goes_on_after_ms: int | None = None
     """When a job is to go on, seen from the end of this one; None where none is needed."""
     is_over: bool = False
@@ -173,6 +174,7 @@ class _Worker:
         # How many shards to work on at a time. Of QoS 1 they are dealt out to all workers.
         self.width = -(-self.message.shards // INVOCATIONS) if is_kept else SHARDS_AT_ONCE
         self.looked_at_ms = self.clock()
+        self.purse = Purse(self.mailroom.budget, clock=self.clock)
 
     async def run(self) -> None:
         """Claim, read, post and save, again and again."""
@@ -230,9 +232,8 @@ class _Worker:
             mailroom=self.mailroom,
             now_ms=self.clock(),
         )
-        if not await self._pay(sum(len(each.connections) for each in legs)):
+        if not await self._pay(serving.expected_posts(self.message, legs)):
             self._save(FanOutStep(released=held))
-            self.goes_on_after_ms = MAX_WAIT_MS
             return None
         posted = await self._serve(legs)
         places: list[Place] = []
@@ -251,35 +252,28 @@ class _Worker:
                 held=going_on, released=places[self.width :], finished=finished, posted=posted
             )
         )
-        rest = [each for each in going_on if each.shard in kept]
-        if not await self._pay(self.owed):
-            self._save(FanOutStep(released=rest))
-            self.goes_on_after_ms = MAX_WAIT_MS
-            return None
-        return rest
+        return [each for each in going_on if each.shard in kept]
 
     async def _pay(self, posts: int) -> bool:
         """Pay for posts, and wait until the budget allows them; False if that takes too long."""
-        budget = self.mailroom.budget
-        self.owed = 0
-        wait_ms = budget.pay(posts, now_ms=self.clock()) if budget is not None else 0
-        if not wait_ms:
-            return True
-        if wait_ms > min(MAX_WAIT_MS, self.remaining_ms() - self.reserve_ms):
+        longest_ms = max(0, min(MAX_WAIT_MS, self.remaining_ms() - self.reserve_ms))
+        wait_ms = self.purse.pay_for(posts, longest_wait_ms=longest_ms)
+        if wait_ms > longest_ms:
+            self.goes_on_after_ms = wait_ms
             return False
-        self.posted = 0  # the budget is used up: another worker would only wait as well
-        await self.pause(wait_ms / 1000)
+        if wait_ms:
+            self.posted = 0  # the budget is used up: another worker would only wait as well
+            await self.pause(wait_ms / 1000)
         return True
 
     async def _serve(self, legs: Sequence[Leg]) -> Posted:
         served = await serving.serve(self.message, legs, mailroom=self.mailroom, clock=self.clock)
         report = served.report
         self.report(report)
+        self.purse.spend(report.posts)  # of QoS 1, what waits for whom shows only by now
         budget = self.mailroom.budget
-        if self.message.qos:
-            self.owed = report.posts  # who is connected, and what waits, shows only by now
-            if budget is not None:
-                budget.heed(throttled=report.throttled, posts=report.posts, now_ms=self.clock())
+        if self.message.qos and budget is not None:
+            budget.heed(throttled=report.throttled, posts=report.posts, now_ms=self.clock())
         self.posted += report.posts
         return served.posted
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import asyncio
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from cloudpush.pacing import PacedManagementApi
 from cloudpush.tally import Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from cloudpush.delivery import Outlet
     from cloudpush.pacing import Budget
@@ -30,6 +32,18 @@ class Mailroom:
     notices: JobQueue | None = None
     """The queue of receipts to be told to their sender; None where nobody is told."""
     budget: Budget | None = None
-    """Of fan-outs; None is not limited."""
+    """Of what nobody waits for; None is not limited."""
     tally: Tally = field(default_factory=Tally)
     """What is counted and measured on the way."""
+
+    def at_a_pace(
+        self,
+        *,
+        clock: Callable[[], int],
+        pause: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> Mailroom:
+        """Return a mailroom whose posts keep to the budget: for what nobody waits for."""
+        if self.budget is None:
+            return self
+        gateway = PacedManagementApi(self.outlet.gateway, self.budget, clock=clock, pause=pause)
+        return replace(self, outlet=replace(self.outlet, gateway=gateway))

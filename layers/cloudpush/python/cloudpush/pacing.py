@@ -1,4 +1,10 @@
-"""How fast fan-outs post: one rate for all of them, and what the gateway's refusals say of it.
+"""How fast is posted what nobody waits for: one rate for all of it, and what refusals say of it.
+
+lane        who                                            asks
+budget      fan-outs, what they repeat, what is resent     the ledger, and waits
+            to a client, the closes of the sweep
+reserve     handshakes and what greets them, frames and    nobody
+            their answers, single pushes, the HTTP API
 
 A 429 has two meanings. Single ones are clients that do not read: each of these waits for itself, by
 a job of its own. Many at once are the account's quota: then every fan-out slows down.
@@ -6,30 +12,52 @@ a job of its own. Many at once are the account's quota: then every fan-out slows
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from cloudpush.errors import StoreUnavailable
+from cloudpush.ports import Outcome
+from cloudpush.together import Together
+
 if TYPE_CHECKING:
-    from cloudpush.ports import BudgetStore
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from cloudpush.ports import BudgetStore, ManagementApi, Post
 
 LEAST_REFUSED: Final = 10
 """So many 429 at once, and a twentieth of the posts, are the account's quota."""
 
+MAX_WAIT_MS: Final = 3_000
+"""What would wait longer is tried again later: with its post, well below a writer's lease."""
+
+_log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """What fan-outs and their repetitions may post; nobody else pays."""
+    """What may be posted that nobody waits for."""
 
     store: BudgetStore
     posts_per_second: int
 
-    def pay(self, posts: int, *, now_ms: int) -> int:
+    def pay(self, posts: int, *, now_ms: int, longest_wait_ms: int | None = None) -> int:
         """Pay for so many posts; return how many ms they have to wait.
+
+        Nothing is paid if that is more than `longest_wait_ms`. Fewer than none are given back.
 
         Raises:
             StoreUnavailable: perhaps they were paid.
         """
-        return self.store.take(posts, rate=self.posts_per_second, now_ms=now_ms) if posts else 0
+        if not posts:
+            return 0
+        return self.store.take(
+            posts,
+            rate=self.posts_per_second,
+            now_ms=now_ms,
+            longest_wait_ms=longest_wait_ms,
+        )
 
     def heed(self, *, throttled: int, posts: int, now_ms: int) -> None:
         """Slow down if so many refused of so many posts are the account's quota.
@@ -39,3 +67,98 @@ class Budget:
         """
         if throttled >= max(LEAST_REFUSED, posts // 20):
             self.store.slow_down(now_ms=now_ms)
+
+
+class Purse:
+    """What a worker has paid for and not posted yet: some of its posts are known afterwards."""
+
+    def __init__(self, budget: Budget | None, *, clock: Callable[[], int]) -> None:
+        self._budget = budget
+        self._clock = clock
+        self._credit = 0
+        """Fewer than none were posted and not paid."""
+
+    def pay_for(self, posts: int, *, longest_wait_ms: int) -> int:
+        """Pay what is missing for so many posts; return how many ms they have to wait.
+
+        Nothing is paid if that is more than `longest_wait_ms`.
+
+        Raises:
+            StoreUnavailable: perhaps they were paid.
+        """
+        missing = posts - self._credit
+        if self._budget is None or missing <= 0:
+            return 0
+        wait_ms = self._budget.pay(missing, now_ms=self._clock(), longest_wait_ms=longest_wait_ms)
+        if wait_ms <= longest_wait_ms:
+            self._credit = posts
+        return wait_ms
+
+    def spend(self, posts: int) -> None:
+        """Note that so many were posted."""
+        self._credit -= posts
+
+    def settle(self) -> None:
+        """Give back what was not posted, and pay for what was posted beyond.
+
+        Raises:
+            StoreUnavailable: perhaps it was noted.
+        """
+        credit, self._credit = self._credit, 0
+        if self._budget is not None:
+            self._budget.pay(-credit, now_ms=self._clock())
+
+
+class PacedManagementApi:
+    """A `ManagementApi` that pays before each request, and waits for its turn.
+
+    What is asked for in the same turn of the event loop is paid together. Where its turn is too far
+    away nothing is sent and nothing paid, and the outcome is that of a gateway that does not
+    answer: whoever asked tries again later.
+    """
+
+    def __init__(
+        self,
+        gateway: ManagementApi,
+        budget: Budget,
+        *,
+        clock: Callable[[], int],
+        pause: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> None:
+        self._gateway = gateway
+        self._budget = budget
+        self._clock = clock
+        self._pause = pause
+        self._turns = Together(self._take)
+
+    async def post_to_connections(
+        self, posts: Sequence[Post], *, deadline_seconds: float = 10.0
+    ) -> Sequence[Outcome]:
+        """See `ports.ManagementApi.post_to_connections`; the deadline is that of the posts."""
+        if not await self._has_turn(len(posts)):
+            return [Outcome.UNAVAILABLE] * len(posts)
+        return await self._gateway.post_to_connections(posts, deadline_seconds=deadline_seconds)
+
+    async def delete_connection(self, connection_id: str) -> Outcome:
+        """See `ports.ManagementApi.delete_connection`."""
+        if not await self._has_turn(1):
+            return Outcome.UNAVAILABLE
+        return await self._gateway.delete_connection(connection_id)
+
+    async def _has_turn(self, requests: int) -> bool:
+        wait_ms = await self._turns.ask(requests)
+        if wait_ms is None or wait_ms > MAX_WAIT_MS:
+            return False
+        if wait_ms:
+            await self._pause(wait_ms / 1000)
+        return True
+
+    def _take(self, requests: Sequence[int]) -> Sequence[int | None]:
+        wait_ms = None
+        try:
+            wait_ms = self._budget.pay(
+                sum(requests), now_ms=self._clock(), longest_wait_ms=MAX_WAIT_MS
+            )
+        except StoreUnavailable:
+            _log.warning("nothing is sent that cannot be paid for", exc_info=True)
+        return [wait_ms] * len(requests)

@@ -1,4 +1,4 @@
-"""Do the jobs of the deliver queue."""
+"""Do the jobs of the deliver queue, of which only a greeting has somebody waiting for it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from cloudpush import delivery, draining, greeting
-from cloudpush.model import Drain, Welcome
+from cloudpush.model import Drain, Eviction, Welcome
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -33,7 +33,11 @@ async def perform(
         case Welcome():
             return await greeting.greet(job, mailroom=mailroom, clock=clock, pause=pause)
         case Drain():
-            return await draining.drain(job.client_ids, mailroom=mailroom, clock=clock)
+            paced = mailroom.at_a_pace(clock=clock, pause=pause)
+            return await draining.drain(job.client_ids, mailroom=paced, clock=clock)
+        case Eviction():
+            paced = mailroom.at_a_pace(clock=clock, pause=pause)
+            return await delivery.perform(job, outlet=paced.outlet, clock=clock, pause=pause)
         case _:
             return await delivery.perform(
                 job, outlet=mailroom.outlet, budget=mailroom.budget, clock=clock, pause=pause

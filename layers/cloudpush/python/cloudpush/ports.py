@@ -653,25 +653,28 @@ class FanOutStore(Protocol):
 
 
 class BudgetStore(Protocol):
-    """What all fan-outs together may post: a ledger that is asked once for each page.
+    """What may be posted that nobody waits for: a ledger that is asked once for each page.
 
     API Gateway counts connects, messages, posts and calls of the HTTP API of an account together.
-    Fan-outs keep to a rate below that quota, and what is left is the reserve of everything else:
-    single pushes, acknowledgements and handshakes ask nobody.
+    Fan-outs, what is sent again and the sweep keep to a rate below that quota. What is left is the
+    reserve of everything else: single pushes, acknowledgements and handshakes ask nobody.
 
     Every method raises `StoreUnavailable` and `ConfigurationWrong` as `ConnectionStore` does.
     """
 
-    def take(self, posts: int, *, rate: int, now_ms: int) -> int:
+    def take(
+        self, posts: int, *, rate: int, now_ms: int, longest_wait_ms: int | None = None
+    ) -> int:
         """Pay for so many posts; return how many ms their caller has to wait before it makes them.
 
-        What is taken keeps its place: whoever comes later waits longer. At most a fifth of a
+        What is taken keeps its place: whoever comes later waits longer. At most a tenth of a
         second's posts are made at once after a pause.
 
         Args:
-            posts: how many, at least 1.
+            posts: how many; fewer than none are given back, because they were not made. Not 0.
             rate: posts a second, where the gateway refuses none.
             now_ms: the caller's clock.
+            longest_wait_ms: where they would wait longer, nothing is paid; None is for ever.
         """
         ...
 

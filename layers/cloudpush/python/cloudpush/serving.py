@@ -70,6 +70,11 @@ def read(
     return [Leg(connections=page.connections, cursor=page.cursor) for page in pages]
 
 
+def expected_posts(message: Message, legs: Sequence[Leg]) -> int:
+    """Return how many posts a page will make, if each client of QoS 1 has one connection."""
+    return sum(len(each.clients if message.qos else each.connections) for each in legs)
+
+
 async def serve(
     message: Message, legs: Sequence[Leg], *, mailroom: Mailroom, clock: Callable[[], int]
 ) -> Served:

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from cloudpush.model import Connection
     from cloudpush.ports import ConnectionStore, DueMessage
 
-RESERVE_MS: Final = 25_000
+RESERVE_MS: Final = 28_000
 """When less of the invocation's time is left, the rest waits for the next minute: the posts and
-the deletions of one page may take ten seconds each."""
+the deletions of one page may take ten seconds each, and three until it is their turn."""
 
 _MINUTE_MS: Final = 60_000
 

@@ -1,6 +1,7 @@
 """How the ledger of `ports.BudgetStore` changes: the rules that every store keeps to.
 
-take        begins when the posts before it are paid for, and pays for its own: posts / rate
+take        begins when the posts before it are paid for, and pays for its own: posts / rate;
+            where it would begin too late, it pays nothing; fewer than none are given back
 slow_down   halves the rate, at most once a second
 time        gives a rate that was cut a twentieth of the full rate back each second
 """
@@ -11,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-BURST_MS: Final = 200
+BURST_MS: Final = 100
 """Posts that nobody made are lost after so long: nothing is saved up for a burst."""
 
 CUT_EVERY_MS: Final = 1000
@@ -24,8 +25,8 @@ LEAST_SHARE: Final = 0.01
 class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     """What is written down."""
 
-    paid_until_ms: int = 0
-    """Until then the rate is used up."""
+    paid_until_us: int = 0
+    """Until then the rate is used up. In ms, single posts would round to nothing."""
     cut_share: float = 1.0
     """What part of the full rate was left when it was last cut."""
     cut_at_ms: int = 0
@@ -35,14 +36,19 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
         since_ms = max(0, now_ms - self.cut_at_ms)
         return min(1.0, self.cut_share + RECOVERY_PER_SECOND * since_ms / 1000)
 
-    def take(self, posts: int, *, rate: int, now_ms: int) -> Ledger:
+    def take(
+        self, posts: int, *, rate: int, now_ms: int, longest_wait_ms: int | None = None
+    ) -> Ledger:
         """Return the ledger after so many posts were paid for; they begin where it now ends."""
-        cost_ms = round(posts * 1000 / (rate * self.share(now_ms)))
-        return msgspec.structs.replace(self, paid_until_ms=self.start_ms(now_ms) + cost_ms)
+        if longest_wait_ms is not None and self.wait_ms(now_ms) > longest_wait_ms:
+            return self
+        start_us = max(self.paid_until_us, (now_ms - BURST_MS) * 1000)
+        cost_us = round(posts * 1_000_000 / (rate * self.share(now_ms)))
+        return msgspec.structs.replace(self, paid_until_us=start_us + cost_us)
 
-    def start_ms(self, now_ms: int) -> int:
-        """Return when the next posts may begin."""
-        return max(self.paid_until_ms, now_ms - BURST_MS)
+    def wait_ms(self, now_ms: int) -> int:
+        """Return how long the next posts have to wait."""
+        return max(0, -(-self.paid_until_us // 1000) - now_ms)
 
     def slow_down(self, now_ms: int) -> Ledger:
         """Return the ledger after the gateway refused posts for the account's quota."""

@@ -40,10 +40,16 @@ class DynamoDbBudgetStore:
     ) -> None:
         self._table = Table(client, table_name, sleep=sleep)
 
-    def take(self, posts: int, *, rate: int, now_ms: int) -> int:
+    def take(
+        self, posts: int, *, rate: int, now_ms: int, longest_wait_ms: int | None = None
+    ) -> int:
         """See `ports.BudgetStore.take`."""
-        before = self._change(lambda ledger: ledger.take(posts, rate=rate, now_ms=now_ms))
-        return max(0, before.start_ms(now_ms) - now_ms)
+        before = self._change(
+            lambda ledger: ledger.take(
+                posts, rate=rate, now_ms=now_ms, longest_wait_ms=longest_wait_ms
+            )
+        )
+        return before.wait_ms(now_ms)
 
     def slow_down(self, *, now_ms: int) -> None:
         """See `ports.BudgetStore.slow_down`."""

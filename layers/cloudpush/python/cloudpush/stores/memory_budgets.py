@@ -14,12 +14,16 @@ class MemoryBudgetStore:
         self._lock = threading.Lock()
         self._ledger = Ledger()
 
-    def take(self, posts: int, *, rate: int, now_ms: int) -> int:
+    def take(
+        self, posts: int, *, rate: int, now_ms: int, longest_wait_ms: int | None = None
+    ) -> int:
         """See `ports.BudgetStore.take`."""
         with self._lock:
-            start_ms = self._ledger.start_ms(now_ms)
-            self._ledger = self._ledger.take(posts, rate=rate, now_ms=now_ms)
-            return max(0, start_ms - now_ms)
+            before = self._ledger
+            self._ledger = before.take(
+                posts, rate=rate, now_ms=now_ms, longest_wait_ms=longest_wait_ms
+            )
+            return before.wait_ms(now_ms)
 
     def slow_down(self, *, now_ms: int) -> None:
         """See `ports.BudgetStore.slow_down`."""

@@ -27,21 +27,24 @@ class RedisBudgetStore:
         self._key = f"{prefix}budget"
         self._script = client.register_script(_SHEBANG + _SCRIPT.read_text())
 
-    def take(self, posts: int, *, rate: int, now_ms: int) -> int:
+    def take(
+        self, posts: int, *, rate: int, now_ms: int, longest_wait_ms: int | None = None
+    ) -> int:
         """See `ports.BudgetStore.take`."""
-        return self._change(posts, rate=rate, now_ms=now_ms)
+        return self._change(posts, rate=rate, longest_wait_ms=longest_wait_ms, now_ms=now_ms)
 
     def slow_down(self, *, now_ms: int) -> None:
         """See `ports.BudgetStore.slow_down`."""
-        self._change(0, rate=1, now_ms=now_ms)
+        self._change(0, rate=1, longest_wait_ms=None, now_ms=now_ms)
 
-    def _change(self, posts: int, *, rate: int, now_ms: int) -> int:
+    def _change(self, posts: int, *, rate: int, longest_wait_ms: int | None, now_ms: int) -> int:
         numbers = (
             rules.BURST_MS,
             rules.CUT_EVERY_MS,
             rules.RECOVERY_PER_SECOND,
             rules.LEAST_SHARE,
         )
+        longest = "" if longest_wait_ms is None else longest_wait_ms
         with translated_errors():
-            answer = self._script([self._key], [now_ms, posts, rate, *map(str, numbers)])
+            answer = self._script([self._key], [now_ms, posts, rate, *map(str, numbers), longest])
         return cast("int", answer)
