@@ -166,7 +166,8 @@ check-docs: $(ALL)
 	$(BIN)/mkdocs --quiet build --strict
 
 .PHONY: fix
-fix: $(ALL) ## Repair what the linter and the formatter can
+fix: $(ALL) ## Repair what the linter and the formatter can, and write what is written from other code
+	$(BIN)/python -m tests.architecture.blocking
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 

@@ -1,16 +1,14 @@
-"""The gateway as `async` tests see it.
+"""The gateway as tests see it: as `async` tests do, and in `blocking` as tests without a loop do.
 
-Every method waits without blocking the event loop of the test, which must be asyncio's. `blocking`
-is the same for tests without one.
+`make fix` writes `blocking` from `asynchronous`, which waits without blocking the test's loop.
 """
 
 from __future__ import annotations
 
-import asyncio
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
     from local_gateway.testing.core import ClientCore, Core
     from local_gateway.testing.matching import Expected
@@ -18,9 +16,7 @@ if TYPE_CHECKING:
     from local_gateway.testing.thread import LoopThread
     from local_gateway.why import Said
 
-T = TypeVar("T")
-
-WITHIN_SECONDS = 5.0
+WITHIN_SECONDS = 10.0
 """How long, on the machine's clock, a message is waited for."""
 
 
@@ -65,7 +61,7 @@ class Gateway:
         Raises:
             HandshakeRefused: The gateway refused, with a status.
         """
-        client = await self._ask(
+        client = await self._thread.ask(
             self._core.connect(
                 stage=stage,
                 api=api,
@@ -78,40 +74,40 @@ class Gateway:
 
     async def settle(self) -> None:
         """Wait until nothing is under way: no message, no function, no record of a queue."""
-        await self._ask(self._core.settle())
+        await self._thread.ask(self._core.settle())
 
     async def advance(
         self, *, seconds: float = 0.0, minutes: float = 0.0, hours: float = 0.0, days: float = 0.0
     ) -> None:
         """Let time pass at once: all that falls due happens, in order (TIME-1 to TIME-9)."""
         total = seconds + 60 * minutes + 3600 * hours + 86_400 * days
-        await self._ask(self._core.advance(total))
+        await self._thread.ask(self._core.advance(total))
 
     async def now_ms(self) -> int:
         """Return the emulated time, in milliseconds since the epoch."""
-        return await self._ask(self._core.now_ms())
+        return await self._thread.ask(self._core.now_ms())
 
     async def invocations(self, name: str) -> list[Invocation]:
         """Return what a function was invoked with, once nothing is under way.
 
         `name` is the function's logical id, or a route key. The first invocation is the first.
         """
-        return await self._ask(self._core.invocations(name))
+        return await self._thread.ask(self._core.invocations(name))
 
     async def invoke(self, function: str, event: object) -> Invocation:
         """Invoke a function directly, as the Invoke API does."""
-        return await self._ask(self._core.invoke(function, event))
+        return await self._thread.ask(self._core.invoke(function, event))
 
     async def post(self, connection_id: str, data: object) -> int:
         """Post to a connection as a backend does, and return the status: 200, 410, 413 or 429.
 
         A text or bytes are sent as they are, anything else as JSON.
         """
-        return await self._ask(self._core.post(connection_id, data))
+        return await self._thread.ask(self._core.post(connection_id, data))
 
     async def gone(self, connection_id: str) -> bool:
         """Tell whether the connection is gone, once nothing is under way."""
-        return await self._ask(self._core.gone(connection_id))
+        return await self._thread.ask(self._core.gone(connection_id))
 
     async def fault(self, **faults: float) -> None:
         """Switch faults on, or with 0 off: `lost_frame=0.5` for `lost-frame`.
@@ -120,14 +116,11 @@ class Gateway:
             InvalidFault: There is no such fault, or it can't have this value.
         """
         values = {name.replace("_", "-"): value for name, value in faults.items()}
-        await self._ask(self._core.fault(values))
+        await self._thread.ask(self._core.fault(values))
 
     async def recycle(self, function: str) -> None:
         """Let the function's next event be a cold start."""
-        await self._ask(self._core.recycle(function))
-
-    async def _ask(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        return await asyncio.wrap_future(self._thread.submit(coroutine))
+        await self._thread.ask(self._core.recycle(function))
 
 
 class Client:
@@ -150,11 +143,11 @@ class Client:
 
     async def send(self, message: object) -> None:
         """Send a message: a text as it is, bytes as binary, anything else as JSON."""
-        await self._ask(self._core.send(message))
+        await self._thread.ask(self._core.send(message))
 
     async def receive(self, *, within: float = WITHIN_SECONDS) -> Any:  # noqa: ANN401 — any JSON
         """Take the oldest message that nobody has taken, decoded if it is JSON."""
-        return await self._ask(self._core.receive(within))
+        return await self._thread.ask(self._core.receive(within))
 
     async def expect(self, expected: Expected, *, within: float = WITHIN_SECONDS) -> Any:  # noqa: ANN401 — any JSON
         """Take the first message that is like `expected`, decoded if it is JSON.
@@ -165,7 +158,7 @@ class Client:
         Raises:
             AssertionError: None has come `within` seconds of the machine; it shows what came.
         """
-        return await self._ask(self._core.expect(expected, within))
+        return await self._thread.ask(self._core.expect(expected, within))
 
     async def expect_close(
         self, code: int | None = None, *, within: float = WITHIN_SECONDS
@@ -175,7 +168,7 @@ class Client:
         Raises:
             AssertionError: It didn't, or with another code.
         """
-        return await self._ask(self._core.expect_close(code, within))
+        return await self._thread.ask(self._core.expect_close(code, within))
 
     async def expect_nothing(
         self, *, before: Expected | None = None, within: float = WITHIN_SECONDS
@@ -185,23 +178,20 @@ class Client:
         That is known once nothing is under way, or once the message `before` which nothing was to
         come is there, which is taken.
         """
-        await self._ask(self._core.expect_nothing(before, within))
+        await self._thread.ask(self._core.expect_nothing(before, within))
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """Close the connection, and wait for the gateway's answer."""
-        await self._ask(self._core.close(code, reason))
+        await self._thread.ask(self._core.close(code, reason))
 
     async def abort(self) -> None:
         """Cut the connection without a word, as a network that fails does."""
-        await self._ask(self._core.abort())
+        await self._thread.ask(self._core.abort())
 
     async def hold(self) -> None:
         """Read nothing more, as a client that is too slow does, until `release`."""
-        await self._ask(self._core.hold())
+        await self._thread.ask(self._core.hold())
 
     async def release(self) -> None:
         """Read again."""
-        await self._ask(self._core.release())
-
-    async def _ask(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        return await asyncio.wrap_future(self._thread.submit(coroutine))
+        await self._thread.ask(self._core.release())

@@ -1,14 +1,14 @@
-"""The gateway as plain tests see it: every method returns when it is done.
+"""The gateway as tests see it: as `async` tests do, and in `blocking` as tests without a loop do.
 
-The same as `asynchronous`, for tests without an event loop.
+`make fix` writes `blocking` from `asynchronous`, which waits without blocking the test's loop.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
     from local_gateway.testing.core import ClientCore, Core
     from local_gateway.testing.matching import Expected
@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from local_gateway.testing.thread import LoopThread
     from local_gateway.why import Said
 
-T = TypeVar("T")
-
-WITHIN_SECONDS = 5.0
+WITHIN_SECONDS = 10.0
 """How long, on the machine's clock, a message is waited for."""
 
 
@@ -63,7 +61,7 @@ class BlockingGateway:
         Raises:
             HandshakeRefused: The gateway refused, with a status.
         """
-        client = self._ask(
+        client = self._thread.ask_blocking(
             self._core.connect(
                 stage=stage,
                 api=api,
@@ -76,40 +74,40 @@ class BlockingGateway:
 
     def settle(self) -> None:
         """Wait until nothing is under way: no message, no function, no record of a queue."""
-        self._ask(self._core.settle())
+        self._thread.ask_blocking(self._core.settle())
 
     def advance(
         self, *, seconds: float = 0.0, minutes: float = 0.0, hours: float = 0.0, days: float = 0.0
     ) -> None:
         """Let time pass at once: all that falls due happens, in order (TIME-1 to TIME-9)."""
         total = seconds + 60 * minutes + 3600 * hours + 86_400 * days
-        self._ask(self._core.advance(total))
+        self._thread.ask_blocking(self._core.advance(total))
 
     def now_ms(self) -> int:
         """Return the emulated time, in milliseconds since the epoch."""
-        return self._ask(self._core.now_ms())
+        return self._thread.ask_blocking(self._core.now_ms())
 
     def invocations(self, name: str) -> list[Invocation]:
         """Return what a function was invoked with, once nothing is under way.
 
         `name` is the function's logical id, or a route key. The first invocation is the first.
         """
-        return self._ask(self._core.invocations(name))
+        return self._thread.ask_blocking(self._core.invocations(name))
 
     def invoke(self, function: str, event: object) -> Invocation:
         """Invoke a function directly, as the Invoke API does."""
-        return self._ask(self._core.invoke(function, event))
+        return self._thread.ask_blocking(self._core.invoke(function, event))
 
     def post(self, connection_id: str, data: object) -> int:
         """Post to a connection as a backend does, and return the status: 200, 410, 413 or 429.
 
         A text or bytes are sent as they are, anything else as JSON.
         """
-        return self._ask(self._core.post(connection_id, data))
+        return self._thread.ask_blocking(self._core.post(connection_id, data))
 
     def gone(self, connection_id: str) -> bool:
         """Tell whether the connection is gone, once nothing is under way."""
-        return self._ask(self._core.gone(connection_id))
+        return self._thread.ask_blocking(self._core.gone(connection_id))
 
     def fault(self, **faults: float) -> None:
         """Switch faults on, or with 0 off: `lost_frame=0.5` for `lost-frame`.
@@ -118,14 +116,11 @@ class BlockingGateway:
             InvalidFault: There is no such fault, or it can't have this value.
         """
         values = {name.replace("_", "-"): value for name, value in faults.items()}
-        self._ask(self._core.fault(values))
+        self._thread.ask_blocking(self._core.fault(values))
 
     def recycle(self, function: str) -> None:
         """Let the function's next event be a cold start."""
-        self._ask(self._core.recycle(function))
-
-    def _ask(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        return self._thread.submit(coroutine).result()
+        self._thread.ask_blocking(self._core.recycle(function))
 
 
 class BlockingClient:
@@ -148,11 +143,11 @@ class BlockingClient:
 
     def send(self, message: object) -> None:
         """Send a message: a text as it is, bytes as binary, anything else as JSON."""
-        self._ask(self._core.send(message))
+        self._thread.ask_blocking(self._core.send(message))
 
     def receive(self, *, within: float = WITHIN_SECONDS) -> Any:  # noqa: ANN401 — any JSON
         """Take the oldest message that nobody has taken, decoded if it is JSON."""
-        return self._ask(self._core.receive(within))
+        return self._thread.ask_blocking(self._core.receive(within))
 
     def expect(self, expected: Expected, *, within: float = WITHIN_SECONDS) -> Any:  # noqa: ANN401 — any JSON
         """Take the first message that is like `expected`, decoded if it is JSON.
@@ -163,7 +158,7 @@ class BlockingClient:
         Raises:
             AssertionError: None has come `within` seconds of the machine; it shows what came.
         """
-        return self._ask(self._core.expect(expected, within))
+        return self._thread.ask_blocking(self._core.expect(expected, within))
 
     def expect_close(
         self, code: int | None = None, *, within: float = WITHIN_SECONDS
@@ -173,7 +168,7 @@ class BlockingClient:
         Raises:
             AssertionError: It didn't, or with another code.
         """
-        return self._ask(self._core.expect_close(code, within))
+        return self._thread.ask_blocking(self._core.expect_close(code, within))
 
     def expect_nothing(
         self, *, before: Expected | None = None, within: float = WITHIN_SECONDS
@@ -183,23 +178,20 @@ class BlockingClient:
         That is known once nothing is under way, or once the message `before` which nothing was to
         come is there, which is taken.
         """
-        self._ask(self._core.expect_nothing(before, within))
+        self._thread.ask_blocking(self._core.expect_nothing(before, within))
 
     def close(self, code: int = 1000, reason: str = "") -> None:
         """Close the connection, and wait for the gateway's answer."""
-        self._ask(self._core.close(code, reason))
+        self._thread.ask_blocking(self._core.close(code, reason))
 
     def abort(self) -> None:
         """Cut the connection without a word, as a network that fails does."""
-        self._ask(self._core.abort())
+        self._thread.ask_blocking(self._core.abort())
 
     def hold(self) -> None:
         """Read nothing more, as a client that is too slow does, until `release`."""
-        self._ask(self._core.hold())
+        self._thread.ask_blocking(self._core.hold())
 
     def release(self) -> None:
         """Read again."""
-        self._ask(self._core.release())
-
-    def _ask(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        return self._thread.submit(coroutine).result()
+        self._thread.ask_blocking(self._core.release())

@@ -58,6 +58,14 @@ class LoopThread:
         """Run a coroutine on the loop."""
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
 
+    async def ask(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine on the loop, and wait for it on the caller's, which must be asyncio's."""
+        return await asyncio.wrap_future(self.submit(coroutine))
+
+    def ask_blocking(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine on the loop, and block until it is done."""
+        return self.submit(coroutine).result()
+
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
         self._loop.run_forever()
