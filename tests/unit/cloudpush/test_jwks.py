@@ -171,6 +171,29 @@ def test_where_the_server_fails_the_last_set_serves_for_a_day(
 
 
 @pytest.mark.parametrize(("status", "body"), WRONG_ANSWERS.values(), ids=WRONG_ANSWERS.keys())
+def test_where_the_server_fails_a_new_key_is_no_bad_token(
+    server: KeyServer, status: int, body: bytes
+) -> None:
+    old, new = ProviderKey("old"), ProviderKey("new")
+    server.serve(key_set(old.public()))
+    verifier = Verifier(server.url)
+    verifier.name_in(old.sign())
+    server.serve(body, status=status)
+    verifier.clock.advance(ms=RETRY_MS)
+
+    for _ in range(3):
+        with pytest.raises(KeysUnavailable):
+            verifier.name_in(new.sign())
+    assert verifier.name_in(old.sign()) == "alice"
+    assert server.requests == 2
+    server.serve(key_set(new.public()))
+    verifier.clock.advance(ms=RETRY_MS)
+    assert verifier.name_in(new.sign()) == "alice"
+    with pytest.raises(Unauthorized):
+        verifier.name_in(old.sign())
+
+
+@pytest.mark.parametrize(("status", "body"), WRONG_ANSWERS.values(), ids=WRONG_ANSWERS.keys())
 def test_without_a_set_it_is_asked_for_now_and_then(
     server: KeyServer, status: int, body: bytes
 ) -> None:

@@ -7,7 +7,8 @@
 
 The set is kept for `KEEP_MS`. A token whose `kid` is not in it has the set fetched again, at most
 every `RETRY_MS`: a new key is known at once, and whoever invents key ids has nothing fetched for
-each. Where the server fails, the last set serves for `STALE_MS`.
+each. Where the server fails, the last set serves for `STALE_MS`: for the keys that it has. Of
+another nobody can tell whether it is new or invented, and that is a fault of ours, no bad token.
 """
 
 from __future__ import annotations
@@ -67,6 +68,7 @@ class JwksKeys:
         self._keys: Sequence[PyJWK] | None = None
         self._fetched_at_ms = 0
         self._tried_at_ms: int | None = None
+        self._is_failing = False
 
     def find(self, key_id: str | None) -> Sequence[PyJWK]:
         """See `ports.SigningKeys.find`."""
@@ -76,6 +78,8 @@ class JwksKeys:
         found = self._named(key_id)
         if not found and self._refresh():
             found = self._named(key_id)
+        if not found and self._is_failing:
+            raise KeysUnavailable("the key set was not read again, and may have the key by now")
         return found
 
     def _named(self, key_id: str | None) -> Sequence[PyJWK]:
@@ -95,9 +99,11 @@ class JwksKeys:
         try:
             self._keys = read_key_set(self._fetch(), self._algorithm)
         except KeysUnavailable:
+            self._is_failing = True
             if self._keys is None:
                 raise
             return False
+        self._is_failing = False
         self._fetched_at_ms = now_ms
         return True
 
