@@ -65,13 +65,13 @@ ROUTES = [
     ("POST", "/message/send", "push"),
     ("POST", "/v1/messages", "push"),
     ("POST", "/v1/messages:batch", "push"),
-    ("GET", "/v1/messages/0", "read"),
-    ("DELETE", "/v1/messages/0", "push"),
-    ("PATCH", "/v1/messages/0", "push"),
-    ("GET", "/v1/messages/0/receipts", "read"),
-    ("GET", "/v1/clients/alice", "read"),
-    ("DELETE", "/v1/clients/alice", "admin"),
-    ("GET", "/v1/clients/alice/inbox", "read"),
+    ("GET", "/v1/messages/{messageId}", "read"),
+    ("DELETE", "/v1/messages/{messageId}", "push"),
+    ("PATCH", "/v1/messages/{messageId}", "push"),
+    ("GET", "/v1/messages/{messageId}/receipts", "read"),
+    ("GET", "/v1/clients/{clientId}", "read"),
+    ("DELETE", "/v1/clients/{clientId}", "admin"),
+    ("GET", "/v1/clients/{clientId}/inbox", "read"),
     ("POST", "/v1/presence:query", "read"),
     ("GET", "/v1/statistics", "read"),
 ]
@@ -80,14 +80,15 @@ ROUTES = [
 @pytest.mark.parametrize(("method", "path", "scope"), ROUTES)
 def test_a_route_is_closed_to_whoever_lacks_its_scope(method: str, path: str, scope: str) -> None:
     others = " ".join({"push", "read", "admin"} - {scope})
+    one = path.format(messageId="0", clientId="alice")
 
     statuses = [
-        call(method, path, {}, token=token)["statusCode"]
+        call(method, one, {}, token=token)["statusCode"]
         for token in (None, a_token(secret=OTHER_SECRET), a_token(scope=others), a_token())
     ]
 
     assert statuses == [401, 401, 403, 403]
-    assert call(method, path, {}, token=a_token(scope=scope))["statusCode"] not in {401, 403}
+    assert call(method, one, {}, token=a_token(scope=scope))["statusCode"] not in {401, 403}
 
 
 def test_a_refusal_says_how_to_show_who_one_is() -> None:
