@@ -27,6 +27,9 @@ PAGE: Final = 100
 MAX_PAGE: Final = 500
 """Items of a list in one answer: by default, and at most."""
 
+REQUEST_BYTES: Final = 1024 * 1024
+"""Of a body, and of each message of a batch: an envelope whose JSON is all escapes, and targets."""
+
 _FRAMEWORK_CODES: Final = {404: "not_found", 405: "method_not_allowed"}
 _Shape = TypeVar("_Shape")
 
@@ -124,13 +127,16 @@ def request_id_of(request: Request) -> str:
     return request_id
 
 
-async def read(request: Request, decoder: msgspec.json.Decoder[_Shape]) -> _Shape:
+async def read(
+    request: Request, decoder: msgspec.json.Decoder[_Shape], *, max_bytes: int = REQUEST_BYTES
+) -> _Shape:
     """Read a request's body.
 
     Raises:
+        PayloadTooLarge: it has more than `max_bytes`.
         InvalidMessage: it is not strict JSON, or not of the decoder's shape.
     """
-    return protocol.decode_json(await request.body(), decoder)
+    return protocol.decode_json(await request.body(), decoder, max_bytes=max_bytes)
 
 
 def read_limit(request: Request) -> int:

@@ -63,7 +63,7 @@ async def get_client(request: Request) -> Response:
 @router.delete(
     "/clients/{clientId}",
     dependencies=guard.needs(Scope.ADMIN),
-    responses=describing.answers({200: DisconnectReply}),
+    responses=describing.answers({200: DisconnectReply}, 413),
     openapi_extra=describing.takes(
         describing.CLIENT_ID,
         body=describing.reference(DisconnectRequest),
@@ -144,7 +144,7 @@ async def get_inbox(request: Request) -> Response:
 @router.post(
     "/presence:query",
     dependencies=guard.needs(Scope.READ),
-    responses=describing.answers({200: PresenceReply}),
+    responses=describing.answers({200: PresenceReply}, 413),
     openapi_extra=describing.takes(body=describing.reference(PresenceRequest)),
 )
 async def query_presence(request: Request) -> Response:

@@ -38,7 +38,7 @@ _ERRORS: Final = {
     403: "the token does not allow it",
     404: "there is no such thing",
     409: "it does not go with how far the thing is, or with the idempotency key",
-    413: "the envelope would be too large",
+    413: "the body is too large, or the envelope would be",
     429: "more pushes than the deployment allows; Retry-After says when to try again",
     500: "a fault of the deployment or ours",
     503: "a service behind does not answer; worth trying again",

@@ -45,6 +45,9 @@ _decoder = msgspec.json.Decoder(MessageRequest)
 _batch_decoder = msgspec.json.Decoder(BatchRequest)
 _state_decoder = msgspec.json.Decoder(StateRequest)
 
+BATCH_BYTES = 5 * 1024 * 1024
+"""Of the body of a batch: below the 6 MB of Lambda's events (AWS Lambda quotas)."""
+
 _BATCH_SCHEMA = {
     "type": "object",
     "required": ["messages"],
@@ -92,7 +95,7 @@ async def send_message(request: Request) -> Response:
 @router.post(
     "/messages:batch",
     dependencies=guard.needs(Scope.PUSH),
-    responses=describing.answers({200: BatchReply}, 409, 429),
+    responses=describing.answers({200: BatchReply}, 409, 413, 429),
     openapi_extra=describing.takes(describing.IDEMPOTENCY_KEY, body=_BATCH_SCHEMA),
 )
 async def send_batch(request: Request) -> Response:
@@ -100,12 +103,12 @@ async def send_batch(request: Request) -> Response:
 
     What is of `qos` 1 is brought to its targets by a job, a moment after the answer.
     """
-    batch = await answers.read(request, _batch_decoder)
+    batch = await answers.read(request, _batch_decoder, max_bytes=BATCH_BYTES)
     guard.take_pushes(request, len(batch.messages))
 
     async def send_one(raw: msgspec.Raw, message_id: str) -> BatchResult:
         try:
-            wanted = protocol.decode_json(bytes(raw), _decoder)
+            wanted = protocol.decode_json(bytes(raw), _decoder, max_bytes=answers.REQUEST_BYTES)
             accepted = await _submit(wanted, message_id, request, is_deferred=True)
         except CloudpushError as error:
             return BatchResult(status=boundary.status_of(error), error=answers.failure_of(error))
@@ -151,7 +154,7 @@ async def cancel_message(request: Request) -> Response:
 @router.patch(
     "/messages/{messageId}",
     dependencies=guard.needs(Scope.PUSH),
-    responses=describing.answers({200: MessageReply}, 404, 409),
+    responses=describing.answers({200: MessageReply}, 404, 409, 413),
     openapi_extra=describing.takes(describing.MESSAGE_ID, body=describing.reference(StateRequest)),
 )
 async def pause_message(request: Request) -> Response:

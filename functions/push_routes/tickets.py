@@ -17,7 +17,7 @@ _decoder = msgspec.json.Decoder(TicketRequest)
 
 @router.post(
     "/tickets",
-    responses=describing.answers({201: TicketReply}),
+    responses=describing.answers({201: TicketReply}, 413),
     openapi_extra=describing.takes(
         body=describing.reference(TicketRequest), is_body_required=False
     ),

@@ -48,6 +48,9 @@ def decode_job(body: str) -> Job:
         JobUnreadable: it holds none.
     """
     try:
-        return _decoder.decode(body)
+        data = body.encode()
+        if len(data) > RECORD_BYTES:
+            raise JobUnreadable(f"not a job: {len(data)} bytes; a queue takes {RECORD_BYTES}")
+        return _decoder.decode(data)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise JobUnreadable(f"not a job: {error}") from error

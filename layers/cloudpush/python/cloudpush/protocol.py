@@ -210,10 +210,8 @@ def decode(text: str | None) -> Inbound:
             the object's `messageId` can be told all the same, the error carries it.
     """
     data = _to_utf8(text or "")
-    if len(data) > ENVELOPE_LIMIT:
-        raise PayloadTooLarge(_too_large(len(data)))
     try:
-        inbound = decode_json(data, _decoder)
+        inbound = decode_json(data, _decoder, max_bytes=ENVELOPE_LIMIT)
     except InvalidMessage as error:
         error.message_id = message_id_of(data)
         raise
@@ -229,21 +227,27 @@ def message_id_of(text: str | bytes | None) -> str | None:
     """Return the `messageId` of a text that cannot be served, so that its answer can echo it."""
     try:
         data = text if isinstance(text, bytes) else _to_utf8(text or "")
-        value = decode_json(data, _any_decoder)
-    except InvalidMessage:
+        value = decode_json(data, _any_decoder, max_bytes=ENVELOPE_LIMIT)
+    except (InvalidMessage, PayloadTooLarge):
         return None
     message_id = cast("dict[str, Any]", value).get("messageId") if isinstance(value, dict) else None
     is_short = isinstance(message_id, str) and len(message_id) <= CLIENT_ID_LENGTH
     return cast("str", message_id) if is_short else None
 
 
-def decode_json(data: bytes, decoder: msgspec.json.Decoder[_Shape]) -> _Shape:
+def decode_json(data: bytes, decoder: msgspec.json.Decoder[_Shape], *, max_bytes: int) -> _Shape:
     """Read strict JSON (RFC 8259: no NaN, no Infinity, valid UTF-8) from outside.
 
+    The size is looked at before anything is read. For nesting the decoder itself is the cheapest
+    guard: it gives up at the interpreter's limit of recursion, sooner than a scan would be done.
+
     Raises:
+        PayloadTooLarge: it has more than `max_bytes`; nothing of it was read.
         InvalidMessage: it is not that, not of the decoder's type, or nested so deeply that no
             reader follows. The text says where, and repeats nothing of the content.
     """
+    if len(data) > max_bytes:
+        raise PayloadTooLarge(f"{len(data)} bytes; {max_bytes} are allowed")
     try:
         return decoder.decode(data)
     except msgspec.ValidationError as error:
