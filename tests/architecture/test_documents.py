@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 import shutil
@@ -19,6 +20,7 @@ ROOT: Final = Path(__file__).parents[2]
 DOCUMENTS: Final = sorted(
     path.relative_to(ROOT).as_posix() for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
 )
+THIS: Final = Path(__file__).relative_to(ROOT).as_posix()
 _FENCE: Final = re.compile(r"^```(?:bash|console|shell)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _LINK: Final = re.compile(r"\]\((?!https?://|#|mailto:)([^)#]+)")
 _PINNED: Final = re.compile(r"^([a-z0-9-]+)==", re.MULTILINE)
@@ -147,11 +149,66 @@ def test_every_fault_is_documented() -> None:
 
 
 def test_every_attack_has_its_test() -> None:
-    named = re.findall(
-        r"`(tests/\S+\.py)::(?:\w+::)?(\w+)`", (ROOT / "docs/explanation/attacks.md").read_text()
-    )
+    rows = attacks_in((ROOT / "docs/explanation/attacks.md").read_text())
 
-    assert len(named) > 30
-    assert [
-        f"{file}::{test}" for file, test in named if f"def {test}(" not in (ROOT / file).read_text()
-    ] == []
+    assert len(rows) > 40
+    assert [row for row, tests in rows.items() if not tests] == []
+    assert [each for tests in rows.values() for each in tests if not is_test(each)] == []
+
+
+@pytest.mark.parametrize(
+    ("row", "found"),
+    [
+        ("| a flood | 429 | |", {"a flood": []}),
+        ("| a flood | 429 | `tests/a.py` |", {"a flood": []}),
+        (
+            "| a flood | 429 | `tests/a.py::test_b`, `tests/a.py::TestC::test_d` |",
+            {"a flood": ["tests/a.py::test_b", "tests/a.py::TestC::test_d"]},
+        ),
+    ],
+)
+def test_an_attack_without_a_test_would_be_found(row: str, found: dict[str, list[str]]) -> None:
+    assert attacks_in(f"| attack | what comes of it | test |\n|---|---|---|\n{row}\n") == found
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "tests/architecture/nowhere.py::test_every_attack_has_its_test",
+        f"{THIS}::test_nothing",
+        f"{THIS}::attacks_in",
+        f"{THIS}::TestNothing::test_every_attack_has_its_test",
+    ],
+)
+def test_a_test_that_is_none_would_be_found(name: str) -> None:
+    assert is_test(f"{THIS}::test_a_test_that_is_none_would_be_found")
+    assert not is_test(name)
+
+
+def attacks_in(page: str) -> dict[str, list[str]]:
+    """Return the tests that each row of the tables of attacks names."""
+    rows = [line.strip("|").split("|") for line in page.splitlines() if line.startswith("| ")]
+    return {
+        attack.strip(): re.findall(r"`(tests/[^`]+\.py::[^`]+)`", tests)
+        for attack, _, tests in rows
+        if tests.strip() != "test"
+    }
+
+
+def is_test(name: str) -> bool:
+    """Tell whether pytest would collect this: FILE::TEST, or FILE::CLASS::TEST."""
+    file, *inner = name.split("::")
+    if not (ROOT / file).is_file() or not inner[-1].startswith("test_"):
+        return False
+    scope: ast.AST = ast.parse((ROOT / file).read_text())
+    for each in inner:
+        found = [
+            node
+            for node in ast.iter_child_nodes(scope)
+            if isinstance(node, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef))
+            and node.name == each
+        ]
+        if not found:
+            return False
+        scope = found[0]
+    return True
