@@ -12,8 +12,9 @@ from websockets.exceptions import InvalidStatus
 
 from cloudpush import cli, clock, wiring
 from tests.contract.connection_stores import valkey_port as running_valkey
-from tests.e2e.gateway_process import free_port, main_job, running_gateway
-from tests.e2e.test_closed import Issuer, status_of
+from tests.e2e.closing import closed_main_job
+from tests.e2e.gateway_process import free_port, running_gateway
+from tests.e2e.test_closed import status_of
 from tests.fakes.auth import bearer
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from cloudpush.stores.redis import RedisConnectionStore
+    from tests.e2e.closing import Issuer
     from tests.e2e.gateway_process import GatewayProcess
 
 RACERS = 50
@@ -60,10 +62,6 @@ def command_line(
 async def test_keys_tickets_and_revocation(
     redis_url: str, command_line: CommandLine, tmp_path: Path
 ) -> None:
-    secret = tmp_path / "secret.json"
-    command_line.run("development-secret", str(secret), "--url", "http://127.0.0.1")
-    reference: str = json.loads(secret.read_text())["Parameters"]["AUTH_SECRET"]
-    issuer = Issuer(reference.removeprefix("plain:"))
     key, revoked = (
         command_line.run("keys", "create", "backend", "--scope", "push", "admin", "--push", "*")
         for _ in range(2)
@@ -71,11 +69,7 @@ async def test_keys_tickets_and_revocation(
     command_line.run("keys", "revoke", revoked.split("_")[1])
     listed = command_line.run("keys", "list")
     port = free_port()
-    arguments = [
-        *main_job("redis", port, AuthMode="jwt", RedisUrl=redis_url),
-        "--env-vars",
-        str(secret),
-    ]
+    arguments, issuer = closed_main_job(tmp_path, port, RedisUrl=redis_url)
 
     async with running_gateway(arguments, port=port) as gateway:
         statuses = [

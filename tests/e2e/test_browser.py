@@ -11,10 +11,9 @@ from urllib.parse import urlsplit
 import pytest
 import pytest_asyncio
 
-from cloudpush import cli
 from tests.e2e.chromium import REBOUND, Browser, Page, running_browser
+from tests.e2e.closing import Issuer, closed_main_job
 from tests.e2e.gateway_process import GatewayProcess, free_port, main_job, running_gateway
-from tests.e2e.test_closed import Issuer
 from tests.fakes.auth import bearer
 
 if TYPE_CHECKING:
@@ -62,12 +61,10 @@ async def closed(
     browser: Browser,  # noqa: ARG001 — without a browser nothing is started
     tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncGenerator[Closed]:
-    port, secret = free_port(), tmp_path_factory.mktemp("closed") / "secret.json"
-    cli.main(["development-secret", str(secret), "--url", "http://127.0.0.1"])
-    reference: str = json.loads(secret.read_text())["Parameters"]["AUTH_SECRET"]
-    arguments = [*main_job("redis", port, AuthMode="jwt"), "--env-vars", str(secret)]
+    port = free_port()
+    arguments, issuer = closed_main_job(tmp_path_factory.mktemp("closed"), port)
     async with running_gateway(arguments, port=port) as running:
-        yield Closed(running, Issuer(reference.removeprefix("plain:")))
+        yield Closed(running, issuer)
 
 
 class Shown:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
-import jwt
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
-from cloudpush import cli, clock
+from cloudpush import clock
+from tests.e2e.closing import Issuer, closed_main_job
 from tests.e2e.gateway_process import Client, free_port, main_job, running_gateway
 from tests.e2e.test_logs import count, json_lines_of
 from tests.fakes.auth import OTHER_SECRET, a_token, bearer
@@ -23,36 +22,11 @@ if TYPE_CHECKING:
     from tests.e2e.gateway_process import GatewayProcess
 
 
-class Issuer:
-    """A backend that signs tokens, and remembers them."""
-
-    def __init__(self, secret: str) -> None:
-        self._secret = secret
-        self.issued: list[str] = []
-
-    def issue(self, subject: str, **claims: Any) -> str:  # noqa: ANN401 — any claim
-        """Return a token that is good for a minute."""
-        now = clock.now_ms() // 1000
-        known = {"sub": subject, "aud": "cloudpush", "iat": now, "exp": now + 60}
-        token = jwt.encode(known | claims, self._secret, algorithm="HS256")
-        self.issued.append(token)
-        return token
-
-
 async def test_a_token_reaches_as_far_as_it_says_and_is_in_no_log(tmp_path: Path) -> None:
-    secret = tmp_path / "secret.json"
-    cli.main(["development-secret", str(secret), "--url", "http://127.0.0.1"])
-    reference: str = json.loads(secret.read_text())["Parameters"]["AUTH_SECRET"]
-    issuer, forger = Issuer(reference.removeprefix("plain:")), Issuer(OTHER_SECRET)
-    port = free_port()
-    arguments = [
-        *main_job("redis", port, AuthMode="jwt"),
-        "--env-vars",
-        str(secret),
-        "--show-metrics",
-    ]
+    port, forger = free_port(), Issuer(OTHER_SECRET)
+    arguments, issuer = closed_main_job(tmp_path, port)
 
-    async with running_gateway(arguments, port=port) as gateway:
+    async with running_gateway([*arguments, "--show-metrics"], port=port) as gateway:
         await check_handshakes(gateway, issuer, forger)
         await check_requests(gateway, issuer, forger)
         await check_pushes(gateway, issuer)
@@ -61,7 +35,7 @@ async def test_a_token_reaches_as_far_as_it_says_and_is_in_no_log(tmp_path: Path
     assert count(lines, "HandshakesUnauthorized") == {"AuthorizeFunction": 2}
     assert count(lines, "HandshakesForbidden") == {"AuthorizeFunction": 1}
     signed = [part for each in issuer.issued + forger.issued for part in each.split(".")[1:]]
-    assert [part for part in [*signed, reference] if part in gateway.log] == []
+    assert [part for part in [*signed, issuer.secret] if part in gateway.log] == []
 
 
 async def test_tokens_of_an_identity_provider_open_the_door_and_no_others() -> None:

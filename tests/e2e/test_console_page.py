@@ -8,13 +8,12 @@ import uuid
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-import jwt
 import pytest
 import pytest_asyncio
 from playwright.async_api import expect
 
-from cloudpush import cli, clock
 from tests.e2e.browsing import running_chromium, sticking_out, violations, visiting
+from tests.e2e.closing import closed_main_job
 from tests.e2e.gateway_process import ANSWER_SECONDS, free_port, main_job, running_gateway
 
 if TYPE_CHECKING:
@@ -166,13 +165,8 @@ async def test_the_console_is_accessible_and_fits(
 async def test_a_closed_deployment_shows_nothing_without_a_token(
     browser: Browser, tmp_path: Path
 ) -> None:
-    port, secret = free_port(), tmp_path / "secret.json"
-    cli.main(["development-secret", str(secret), "--url", "http://127.0.0.1"])
-    reference: str = json.loads(secret.read_text())["Parameters"]["AUTH_SECRET"]
-    now = clock.now_ms() // 1000
-    claims = {"sub": "ann", "aud": "cloudpush", "iat": now, "exp": now + 60, "scope": "read"}
-    token = jwt.encode(claims, reference.removeprefix("plain:"), algorithm="HS256")
-    arguments = [*main_job("redis", port, AuthMode="jwt"), "--env-vars", str(secret)]
+    port = free_port()
+    arguments, issuer = closed_main_job(tmp_path, port)
 
     async with (
         running_gateway(arguments, port=port) as gateway,
@@ -182,7 +176,7 @@ async def test_a_closed_deployment_shows_nothing_without_a_token(
         await page.goto(f"{gateway.url}/admin/")
         await expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
         await expect(page.get_by_role("heading", name="Push", exact=True)).to_have_count(0)
-        await page.get_by_label("API key or token").fill(token)
+        await page.get_by_label("API key or token").fill(issuer.issue("ann", scope="read"))
         await page.get_by_role("button", name="Sign in").click()
         await expect(page.get_by_role("region", name="The last hour")).to_be_visible()
         await page.get_by_label("To (client ids").fill("bob")
