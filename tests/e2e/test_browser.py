@@ -205,6 +205,25 @@ async def test_a_token_that_is_pasted_connects_and_pushes_and_is_kept_nowhere(
     assert (stored, token in text, after_a_reload) == ([0, 0, ""], False, "")
 
 
+@pytest.mark.parametrize(
+    ("place", "pasted"),
+    [("token", "pasted 5f1e-0c7d"), ("token", "pästed-5f1e-0c7d"), ("ticket", "pasted,5f1e-0c7d")],
+)
+async def test_what_cannot_be_a_token_is_refused_and_not_quoted(
+    browser: Browser, gateway: GatewayProcess, place: str, pasted: str
+) -> None:
+    async with opened(browser, gateway) as shown:
+        await shown.page.fill("client", shown.client_id)
+        await shown.page.fill(place, pasted)
+        await shown.page.click("connect")
+        told = await shown.until_line("! failed")
+        text = await shown.page.evaluate("document.body.innerText")
+        state = await shown.state()
+
+    assert told == f"Error: the {place} has a character that none can have"
+    assert (state, "5f1e" in text) == ("not connected", False)
+
+
 async def test_a_ticket_connects_once_and_without_a_token(browser: Browser, closed: Closed) -> None:
     async with opened(browser, closed.gateway) as shown:
         await shown.page.fill("ticket", await closed.ticket(shown.client_id))
