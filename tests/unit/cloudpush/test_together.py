@@ -70,3 +70,20 @@ async def test_who_stops_waiting_takes_no_answer_from_the_others() -> None:
     assert await patient == 4
     with pytest.raises(asyncio.CancelledError):
         await impatient
+
+
+class Killed(BaseException):
+    """What is no `Exception`, such as the end of a process."""
+
+
+async def test_whatever_ends_a_request_is_told_to_all_who_asked() -> None:
+    def ask_all(numbers: Sequence[int]) -> Sequence[int]:
+        raise Killed(numbers)
+
+    together = Together(ask_all)
+
+    answers = await asyncio.wait_for(
+        asyncio.gather(together.ask(1), together.ask(2), return_exceptions=True), 10
+    )
+
+    assert [type(each) for each in answers] == [Killed, Killed]

@@ -38,7 +38,7 @@ class Together(Generic[Question, Answer]):
         asked, self._asked = self._asked, []
         try:
             answers = self._ask_all([question for question, _ in asked])
-        except Exception as error:  # noqa: BLE001 — it is theirs who asked, whatever it is
+        except BaseException as error:  # noqa: BLE001 — theirs who asked, who would wait for ever
             for _, future in asked:
                 if not future.done():
                     future.set_exception(error)
