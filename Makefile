@@ -113,6 +113,10 @@ screenshots: $(ALL) ## Take the pictures of the pages that the documentation sho
 chaos: $(ALL) ## Hold the service to its promise under faults: the long profile of the checker
 	$(BIN)/python -m tests.chaos $(ARGS)
 
+.PHONY: machines
+machines: $(ALL) ## Look for an order of events in which a message is lost; on every store, for long
+	$(BIN)/python -m pytest -m optional tests/property $(ARGS)
+
 TARGETS ?= envelope http route template token
 SECONDS ?= 600
 

@@ -7,6 +7,7 @@ service and its clients, and where a function dies. Everything follows from the 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import json
 from collections import defaultdict
@@ -31,14 +32,17 @@ from cloudpush.model import (
     DEFAULT_TTL_MS,
     Expansion,
     FanOut,
+    MessageState,
     Notice,
     Policy,
     Position,
     Publication,
     Receipt,
     Trigger,
+    shard_of,
 )
-from cloudpush.ports import Outcome, Post, Received
+from cloudpush.ports import DuePage, InboxPage, Outcome, Post, Received
+from cloudpush.protocol import MsgType
 from cloudpush.queues.memory import MemoryJobQueue
 from cloudpush.rights import EVERYBODY
 from cloudpush.stores.memory import MemoryConnectionStore
@@ -50,9 +54,9 @@ from tests.fakes.limits import NO_LIMIT
 from tests.fakes.receivers import RecordingNoticeQueue
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
-    from cloudpush.model import Job, Message
+    from cloudpush.model import Job
     from cloudpush.ports import ConnectionStore, FanOutStore, InboxStore, MessageStore
 
 T0 = 4_102_444_800_000
@@ -193,6 +197,38 @@ class Mortal:
         return call
 
 
+NO_INBOXES = InboxPage(client_ids=(), cursor=None)
+NOTHING_DUE = DuePage(due=(), cursor=None)
+
+
+class Sparse:
+    """A port of which shards in which nothing can be are not asked for.
+
+    A sweep reads 256 of them, which takes a store behind a socket longer than all the rest. `keys`
+    are those that anything can be under; they only become more.
+    """
+
+    def __init__(self, port: object, nothing: object, keys: Collection[str]) -> None:
+        self._port = port
+        self._nothing = nothing
+        self._keys = keys
+        self._shards: set[int] = set()
+        self._seen = 0
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 — a method of the port
+        method = getattr(self._port, name)
+        if name not in {"read_due", "read_shard"}:
+            return method
+
+        def read(shard: int, **options: object) -> object:
+            if len(self._keys) != self._seen:
+                self._seen = len(self._keys)
+                self._shards = set(map(shard_of, self._keys))
+            return method(shard, **options) if shard in self._shards else self._nothing
+
+        return read
+
+
 class World:
     """The service and its clients."""
 
@@ -204,15 +240,26 @@ class World:
         inboxes: InboxStore | None = None,
         messages: MessageStore | None = None,
         fan_outs: FanOutStore | None = None,
+        policy: Policy = Policy.MULTI,
     ) -> None:
+        self.policy = policy
         self.chance = Random(seed)
         self.now_ms = T0
         self.dies_at = 0.0
         """How likely a function dies before a call of a port, and after it."""
         self.deaths = 0
+        self.clients: dict[str, Client] = {}
+        self.accepted: set[str] = set()
+        """What the senders were told is accepted, by message id."""
+        self.attempted: set[str] = set()
         self.store = store or MemoryConnectionStore()
-        self.inboxes = inboxes or MemoryInboxStore()
-        self.messages = messages or MemoryMessageStore()
+        self.inboxes = cast(
+            "InboxStore", Sparse(inboxes or MemoryInboxStore(), NO_INBOXES, self.clients)
+        )
+        self.messages = cast(
+            "MessageStore",
+            Sparse(messages or MemoryMessageStore(), NOTHING_DUE, self.attempted),
+        )
         self.fan_outs = fan_outs or MemoryFanOutStore()
         self.queues = [
             MemoryJobQueue(now_ms=self.clock, duplicates=True, reorders=True, seed=seed + number)
@@ -234,10 +281,6 @@ class World:
             new_id=lambda: f"id-{next(self._numbers)}",
             notices=self._mortal(self.queues[2]),
         )
-        self.clients: dict[str, Client] = {}
-        self.accepted: dict[str, Message] = {}
-        """What the senders were told is accepted, by message id."""
-        self.attempted: dict[str, Message] = {}
 
     def clock(self) -> int:
         """Return the time."""
@@ -255,8 +298,10 @@ class World:
 
     # ── what senders and clients do ───────────────────────────────────────────────────────────
 
-    def publish(self, client_ids: list[str] | None, *, ttl_ms: int = DEFAULT_TTL_MS) -> str:
-        """Publish a message of QoS 1; a sender that gets no answer does not try again."""
+    def publish(
+        self, client_ids: list[str] | None, *, ttl_ms: int = DEFAULT_TTL_MS, after_ms: int = 0
+    ) -> str:
+        """Publish a message of QoS 1, for now or later; a sender without an answer gives up."""
         publication = Publication(
             message_id=f"m-{next(self._numbers)}",
             trigger=Trigger.HTTP,
@@ -264,11 +309,18 @@ class World:
             msg={},
             accepted_at_ms=self.now_ms,
         )
-        message = accepting.new_message(publication, client_ids, ttl_ms=ttl_ms)
-        self.attempted[message.message_id] = message
+        message = accepting.new_message(
+            publication, client_ids, ttl_ms=ttl_ms, due_at_ms=self.now_ms + after_ms
+        )
+        self.attempted.add(message.message_id)
         if self._lives(accepting.accept(message, mailroom=self.mailroom, clock=self.clock)):
-            self.accepted[message.message_id] = message
+            self.accepted.add(message.message_id)
         return message.message_id
+
+    def cancel(self, message_id: str) -> None:
+        """Cancel a message, if it is still to be begun."""
+        with contextlib.suppress(Died, CloudpushError):
+            self.mailroom.messages.cancel(message_id, now_ms=self.now_ms)
 
     def connect(self, client_id: str, *, says_where: bool = True, batch: bool = False) -> None:
         """Connect: a connection beside the client's others; what greets it is a job."""
@@ -285,7 +337,7 @@ class World:
                 connected_at_ms=self.now_ms,
                 position=position,
                 takes_batches=batch,
-                policy=Policy.MULTI,
+                policy=self.policy,
                 store=self.mailroom.outlet.store,
                 access=MemoryAccessStore(),
                 limit=NO_LIMIT,
@@ -305,13 +357,15 @@ class World:
                 self.store.forget(socket.connection_id, now_ms=self.now_ms)
 
     def say(self, client_id: str, **envelope: object) -> None:
-        """Send an envelope over the client's newest connection."""
+        """Send an envelope over the client's newest connection; a push in it is of QoS 1."""
         for socket in self.client(client_id).open_sockets[-1:]:
-            self._lives(
+            message_id = f"m-{next(self._numbers)}"
+            self.attempted.add(message_id)
+            is_taken = self._lives(
                 messaging.receive(
                     json.dumps(envelope),
                     connection_id=socket.connection_id,
-                    message_id=f"m-{next(self._numbers)}",
+                    message_id=message_id,
                     principal=EVERYBODY,
                     stale_after_ms=0,
                     limit=NO_LIMIT,
@@ -319,6 +373,12 @@ class World:
                     clock=self.clock,
                 )
             )
+            if is_taken and envelope["msgType"] == MsgType.BUSINESS:
+                self.accepted.add(message_id)
+
+    def send(self, client_id: str, targets: list[str]) -> None:
+        """Push to others over the client's newest connection."""
+        self.say(client_id, msgType=MsgType.BUSINESS, to=targets, msg={}, qos=1)
 
     def acknowledge(self, client_id: str, *, beyond: int = 0) -> None:
         """Say how far the client is; with `beyond` it lies."""
@@ -385,13 +445,8 @@ class World:
         self.dies_at = 0.0
         self.network.faults = {}
         self.receiver.fails_at = 0.0
-        for client in list(self.clients.values()):
-            if client.open_sockets and self.chance.random() < 0.5:
-                continue
-            for _ in client.open_sockets:
-                self.disconnect(client.client_id, says_so=True)
-            self.connect(client.client_id)
-        for _ in range(minutes * 6):
+        self._reconnect_half()
+        for step in range(minutes * 6):
             while self.work():
                 for client in self.clients.values():
                     if client.seq:
@@ -400,7 +455,16 @@ class World:
                 if not client.open_sockets:
                     self.connect(client.client_id)
             self.now_ms += 10_000
-            self.sweep()
+            if step % 6 == 0:
+                self.sweep()
+
+    def _reconnect_half(self) -> None:
+        for client in list(self.clients.values()):
+            if client.open_sockets and self.chance.random() < 0.5:
+                continue
+            for _ in client.open_sockets:
+                self.disconnect(client.client_id, says_so=True)
+            self.connect(client.client_id)
 
     # ── what must hold ────────────────────────────────────────────────────────────────────────
 
@@ -430,6 +494,10 @@ class World:
     def _check_message(self, message_id: str) -> None:
         record = self.messages.get(message_id, now_ms=self.now_ms)
         assert record is not None
+        if record.stage is MessageState.CANCELLED:
+            assert not self.receipts(message_id), f"{message_id} was cancelled and begun"
+            return
+        assert not record.is_open, f"{message_id} was never carried through"
         receipts = {each.client_id: each for each in self.receipts(message_id)}
         waiting = {
             client_id
