@@ -21,16 +21,17 @@ from cloudpush.model import (
     Trigger,
     Welcome,
 )
+from cloudpush.ports import Received
 from cloudpush.queues.memory import MemoryJobQueue
 from cloudpush.queues.sqs import SqsJobQueue
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Mapping
+    from collections.abc import Generator, Iterator, Mapping
 
     from mypy_boto3_sqs.client import SQSClient
 
     from cloudpush.model import Job
-    from cloudpush.ports import JobQueue
+    from cloudpush.ports import JobQueue, RedriveQueue
 
 START_MS = 1_736_164_800_000
 
@@ -88,7 +89,23 @@ class SqsHarness:
         self.clock = clock
         self._client = client
         self._url = client.create_queue(QueueName="jobs")["QueueUrl"]
+        self.redrive: RedriveQueue = SqsJobQueue(client, self._url)
         self.queue: JobQueue = SqsJobQueue(client, self._url)
+
+    def take(self) -> list[Received]:
+        """Receive jobs and leave them on the queue, as a function does that fails."""
+        answer = self._client.receive_message(
+            QueueUrl=self._url, MessageSystemAttributeNames=["ApproximateReceiveCount"]
+        )
+        return [
+            Received(
+                job=decode_job(message.get("Body", "")),
+                record_id=message.get("MessageId", ""),
+                receipt_handle=message.get("ReceiptHandle", ""),
+                receive_count=int(message.get("Attributes", {})["ApproximateReceiveCount"]),
+            )
+            for message in answer.get("Messages", [])
+        ]
 
     def receive(self) -> list[Job]:
         answer = self._client.receive_message(QueueUrl=self._url, MaxNumberOfMessages=10)
@@ -229,13 +246,38 @@ def test_delay_that_no_queue_keeps_is_refused(harness: Harness, delay_seconds: i
     assert harness.receive() == []
 
 
+@pytest.mark.parametrize("harness", ["sqs"], indirect=True)
+@pytest.mark.parametrize("seconds", [2, 3600])
+def test_job_that_is_postponed_is_received_again_then_and_not_before(
+    harness: SqsHarness, seconds: int
+) -> None:
+    harness.queue.send([fan_out(1)])
+    [received] = harness.take()
+
+    harness.redrive.postpone(received, seconds=seconds)
+    harness.clock.now_ms += seconds * 1000 - 1
+    early = harness.take()
+    harness.clock.now_ms += 2  # moto shows it a millisecond later
+    [again] = harness.take()
+
+    assert early == []
+    assert (again.job, again.record_id) == (fan_out(1), received.record_id)
+    assert (received.receive_count, again.receive_count) == (1, 2)
+
+
 @pytest.fixture
-def missing_queue() -> Iterator[Callable[[], None]]:
+def missing_queue() -> Iterator[SqsJobQueue]:
     with sqs_on_moto() as client:
-        queue = SqsJobQueue(client, "https://sqs.us-east-1.amazonaws.com/123456789012/nowhere")
-        yield lambda: queue.send([fan_out(1)])
+        yield SqsJobQueue(client, "https://sqs.us-east-1.amazonaws.com/123456789012/nowhere")
 
 
-def test_queue_that_is_not_there_is_unavailable(missing_queue: Callable[[], None]) -> None:
+def test_queue_that_is_not_there_is_unavailable(missing_queue: SqsJobQueue) -> None:
     with pytest.raises(QueueUnavailable, match="NonExistentQueue"):
-        missing_queue()
+        missing_queue.send([fan_out(1)])
+
+
+def test_queue_that_is_not_there_postpones_nothing(missing_queue: SqsJobQueue) -> None:
+    received = Received(job=fan_out(1), record_id="r", receipt_handle="h", receive_count=1)
+
+    with pytest.raises(QueueUnavailable, match="NonExistentQueue"):
+        missing_queue.postpone(received, seconds=2)
