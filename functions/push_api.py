@@ -25,9 +25,11 @@ from push_routes import (
     answers,
     clients,
     compatible,
+    dead_letters,
     describing,
     messages,
     pages,
+    records,
     statistics,
     tickets,
     websocket,
@@ -47,7 +49,17 @@ app = FastAPI(
     summary="Push messages to WebSocket clients by client id.",
     redoc_url=None,
 )
-for routes in (compatible, messages, clients, tickets, statistics, websocket, pages):
+for routes in (
+    compatible,
+    messages,
+    records,
+    clients,
+    tickets,
+    statistics,
+    dead_letters,
+    websocket,
+    pages,
+):
     app.include_router(routes.router)
 
 

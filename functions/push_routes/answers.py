@@ -139,16 +139,16 @@ async def read(
     return protocol.decode_json(await request.body(), decoder, max_bytes=max_bytes)
 
 
-def read_limit(request: Request) -> int:
-    """Return the query's `limit`: 1 to 500, 100 if it is absent.
+def read_limit(request: Request, default: int = PAGE, most: int = MAX_PAGE) -> int:
+    """Return the query's `limit`: 1 to 500, 100 if it is absent, unless the list has others.
 
     Raises:
         InvalidMessage: it is another.
     """
-    text = request.query_params.get("limit", str(PAGE))
-    is_number = text.isascii() and text.isdigit() and len(text) <= len(str(MAX_PAGE))
-    if not is_number or not 1 <= int(text) <= MAX_PAGE:
-        raise InvalidMessage(f"limit must be 1 to {MAX_PAGE}")
+    text = request.query_params.get("limit", str(default))
+    is_number = text.isascii() and text.isdigit() and len(text) <= len(str(most))
+    if not is_number or not 1 <= int(text) <= most:
+        raise InvalidMessage(f"limit must be 1 to {most}")
     return int(text)
 
 

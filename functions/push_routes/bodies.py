@@ -181,6 +181,60 @@ class MessageReply(_Reply, frozen=True):
     expires_at: int
     qos: Literal[0, 1]
     receipts: Literal["none", "sample", "all"]
+    sender: str = msgspec.field(name="from")
+    targets: Count | None = None
+    """Clients, each once; absent of a push to all."""
+    progress: Annotated[float, Meta(ge=0, le=1)] | None = None
+    """Of a push to many or all that has begun: which part of the way is done."""
+
+
+class MessagesReply(_Reply, frozen=True):
+    """A page of messages, newest first."""
+
+    messages: list[MessageReply]
+    cursor: str | None = None
+    """Pass it to go on; absent at the end. A page may be empty and still have one."""
+
+
+class DeadLetterReply(_Reply, frozen=True):
+    """A job that failed too often."""
+
+    record_id: str
+    sent_at: int
+    """When it was first sent."""
+    kind: str | None = None
+    """Which job; absent where this version knows no such job."""
+    message_id: str | None = None
+    """Of which message, where it is one of a message."""
+    content: str | None = None
+    """The job itself, its first 16,384 characters; only for the scope `admin`."""
+
+
+class DeadLetterQueueReply(_Reply, frozen=True):
+    """What a dead-letter queue holds."""
+
+    name: Literal["jobs", "receipts"]
+    waiting: Count
+    """About how many."""
+    hidden: Count
+    """About how many somebody is at: what a redrive took, and left, for a minute."""
+    records: list[DeadLetterReply]
+    """Up to ten of those that wait, in no order."""
+
+
+class DeadLettersReply(_Reply, frozen=True):
+    """The answer to `GET /v1/dead-letters`."""
+
+    queues: list[DeadLetterQueueReply]
+
+
+class RedriveReply(_Reply, frozen=True):
+    """The answer to `POST /v1/dead-letters/redrive`."""
+
+    redriven: Count
+    """Jobs that are in their queues again."""
+    left: Count
+    """Those that it came upon and can't send again."""
 
 
 class ReceiptReply(_Reply, frozen=True):

@@ -135,12 +135,19 @@ IDEMPOTENCY_KEY: Final = parameter(
     "Under one key a request is performed once in 24 hours; a repeat gets the first answer, "
     "with the header Idempotent-Replayed.",
 )
-LIMIT: Final = parameter(
-    "limit",
-    "query",
-    {"type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": PAGE},
-    "Items in one answer.",
-)
+
+
+def limit(default: int, most: int) -> dict[str, Any]:
+    """Describe the parameter `limit` of a list."""
+    return parameter(
+        "limit",
+        "query",
+        {"type": "integer", "minimum": 1, "maximum": most, "default": default},
+        "Items in one answer.",
+    )
+
+
+LIMIT: Final = limit(PAGE, MAX_PAGE)
 CURSOR: Final = parameter(
     "cursor", "query", {"type": "string"}, "Where to go on: `cursor` of the answer before."
 )

@@ -5,6 +5,7 @@ route                                       needs
 …, to look at it                            read
 /server/get                                 read, or to be this client
 DELETE /v1/clients/{clientId}               admin
+POST /v1/dead-letters/redrive               admin
 POST /v1/tickets                            to be the client, or admin
 /health, /docs, /openapi.json, the pages    nothing
 """

@@ -1,42 +1,36 @@
-"""`/v1/messages`: send, send many, look up, cancel, pause, and who got what."""
+"""`/v1/messages`: send, send many, cancel, pause; what is looked up there is in `records`."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 import msgspec
 from fastapi import APIRouter, Request
 from fastapi.responses import Response  # noqa: TC002 — FastAPI reads it
 
 from cloudpush import boundary, clock, ids, protocol, repeating, submitting, wiring
-from cloudpush.errors import CloudpushError, InvalidMessage, NotFound, Unsupported
-from cloudpush.model import DEFAULT_TTL_MS, Publication, Receipts, ReceiptState, Trigger
+from cloudpush.errors import CloudpushError, InvalidMessage, Unsupported
+from cloudpush.model import DEFAULT_TTL_MS, Publication, Receipts, Trigger
 from cloudpush.observability import count, count_report
 from cloudpush.rights import Scope
 from cloudpush.submitting import Submission
-from push_routes import answers, bodies, describing, guard
+from push_routes import answers, bodies, describing, guard, records
 from push_routes.bodies import (
     BatchReply,
     BatchRequest,
     BatchResult,
-    CountsReply,
     ErrorReply,
     MessageAccepted,
     MessageReply,
     MessageRequest,
-    Moment,
-    ReceiptReply,
-    ReceiptsReply,
     StateRequest,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from cloudpush.model import Receipt
-    from cloudpush.ports import MessageRecord
     from cloudpush.repeating import Answer
 
 router = APIRouter(prefix="/v1")
@@ -123,20 +117,6 @@ async def send_batch(request: Request) -> Response:
     return await _perform_once(request, perform)
 
 
-@router.get(
-    "/messages/{messageId}",
-    dependencies=guard.needs(Scope.READ),
-    responses=describing.answers({200: MessageReply}, 404),
-    openapi_extra=describing.takes(describing.MESSAGE_ID),
-)
-async def get_message(request: Request) -> Response:
-    """Tell how far a message is. A push of `qos` 0 to some, for at once, leaves no record."""
-    record = submitting.look_up(
-        _message_id_of(request), mailroom=wiring.current().mailroom, now_ms=clock.now_ms()
-    )
-    return answers.json(200, _reply_of(record))
-
-
 @router.delete(
     "/messages/{messageId}",
     dependencies=guard.needs(Scope.PUSH),
@@ -146,9 +126,9 @@ async def get_message(request: Request) -> Response:
 async def cancel_message(request: Request) -> Response:
     """Cancel a message that is not due yet, or a push to all of `qos` 0 under way; else 409."""
     record = submitting.cancel(
-        _message_id_of(request), mailroom=wiring.current().mailroom, now_ms=clock.now_ms()
+        records.message_id_of(request), mailroom=wiring.current().mailroom, now_ms=clock.now_ms()
     )
-    return answers.json(200, _reply_of(record))
+    return answers.json(200, records.reply_of(record))
 
 
 @router.patch(
@@ -161,45 +141,12 @@ async def pause_message(request: Request) -> Response:
     """Pause a message on its way to many, or go on with it."""
     wanted = await answers.read(request, _state_decoder)
     record = submitting.pause(
-        _message_id_of(request),
+        records.message_id_of(request),
         is_paused=wanted.state == "paused",
         mailroom=wiring.current().mailroom,
         now_ms=clock.now_ms(),
     )
-    return answers.json(200, _reply_of(record))
-
-
-@router.get(
-    "/messages/{messageId}/receipts",
-    dependencies=guard.needs(Scope.READ),
-    responses=describing.answers({200: ReceiptsReply}, 404),
-    openapi_extra=describing.takes(
-        describing.MESSAGE_ID,
-        describing.parameter(
-            "state",
-            "query",
-            {"type": "string", "enum": [each.name.lower() for each in ReceiptState]},
-            "Only those that are in this state.",
-        ),
-        describing.LIMIT,
-        describing.CURSOR,
-    ),
-)
-async def get_receipts(request: Request) -> Response:
-    """List what became of each recipient, as far as that is kept."""
-    message_id = _message_id_of(request)
-    mailroom, now_ms = wiring.current().mailroom, clock.now_ms()
-    state = _read_state(request)
-    limit, cursor = answers.read_limit(request), answers.read_cursor(request, "receipts")
-    submitting.look_up(message_id, mailroom=mailroom, now_ms=now_ms)
-    page = mailroom.messages.read_receipts(
-        message_id, state=state, cursor=cursor, limit=limit, now_ms=now_ms
-    )
-    reply = ReceiptsReply(
-        receipts=[_receipt_reply(each) for each in page.receipts],
-        cursor=answers.write_cursor("receipts", page.cursor),
-    )
-    return answers.json(200, reply)
+    return answers.json(200, records.reply_of(record))
 
 
 async def _submit(
@@ -272,57 +219,3 @@ async def _perform_once(request: Request, perform: Callable[[str], Awaitable[Ans
 def _nth_id(batch_id: str, number: int) -> str:
     """Return the id of a batch's message: under a batch's id always the same one."""
     return hashlib.sha256(f"{batch_id} {number}".encode()).hexdigest()[:32]
-
-
-def _message_id_of(request: Request) -> str:
-    message_id: str = request.path_params["messageId"]
-    if len(message_id) > bodies.NAME_LENGTH:
-        raise NotFound("there is no such message")
-    return message_id
-
-
-def _read_state(request: Request) -> ReceiptState | None:
-    text = request.query_params.get("state")
-    if text is None:
-        return None
-    names = {each.name.lower(): each for each in ReceiptState}
-    if text not in names:
-        raise InvalidMessage(f"state must be one of {', '.join(names)}")
-    return names[text]
-
-
-def _reply_of(record: MessageRecord) -> MessageReply:
-    message, counts = record.message, record.counts
-    accepted_at_ms = message.publication.accepted_at_ms
-    moments = [
-        Moment(state=state, first_at=first_at_ms, last_at=record.last_at_ms[state])
-        for state, first_at_ms in sorted(record.first_at_ms.items(), key=_by_time_and_progress)
-    ]
-    return MessageReply(
-        message_id=message.message_id,
-        state=record.state.value,
-        counts=CountsReply(**msgspec.structs.asdict(counts)),
-        timeline=[
-            Moment(state="accepted", first_at=accepted_at_ms, last_at=accepted_at_ms),
-            *moments,
-        ],
-        accepted_at=accepted_at_ms,
-        due_at=message.due_at_ms,
-        expires_at=message.expires_at_ms,
-        qos=cast("Any", message.qos),
-        receipts=message.receipts.value,
-    )
-
-
-def _by_time_and_progress(moment: tuple[str, int]) -> tuple[int, int]:
-    state, at_ms = moment
-    return at_ms, ReceiptState[state.upper()]
-
-
-def _receipt_reply(receipt: Receipt) -> ReceiptReply:
-    return ReceiptReply(
-        client_id=receipt.client_id,
-        state=cast("Any", receipt.state.name.lower()),
-        at=receipt.at_ms,
-        sent_at=receipt.sent_at_ms,
-    )

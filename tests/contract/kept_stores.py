@@ -140,13 +140,15 @@ def kept_beside(harness: Harness) -> Kept:
     return kept_in_memory()
 
 
-def a_publication(message_id: str = "m1", msg: dict[str, Any] | None = None) -> Publication:
+def a_publication(
+    message_id: str = "m1", msg: dict[str, Any] | None = None, *, accepted_at_ms: int = T0
+) -> Publication:
     return Publication(
         message_id=message_id,
         trigger=Trigger.HTTP,
         sender="system",
         msg=msg or {"k": "v"},
-        accepted_at_ms=T0,
+        accepted_at_ms=accepted_at_ms,
     )
 
 
@@ -157,11 +159,12 @@ def a_message(
     is_to_all: bool = False,
     qos: int = 1,
     receipts: Receipts = Receipts.ALL,
+    accepted_at_ms: int = T0,
     due_at_ms: int = T0,
     expires_at_ms: int = T0 + HOUR_MS,
 ) -> Message:
     return Message(
-        publication=a_publication(message_id),
+        publication=a_publication(message_id, accepted_at_ms=accepted_at_ms),
         clients=None if is_to_all else (clients or ["alice"]),
         qos=qos,
         receipts=receipts,

@@ -10,6 +10,7 @@ import pytest
 from cloudpush.model import (
     RECORD_LIFETIME_MS,
     Counts,
+    Listing,
     MessageState,
     Receipt,
     Receipts,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cloudpush.ports import MessageStore
+    from tests.contract.connection_stores import Harness
     from tests.contract.kept_stores import Kept
 
 QUEUED, SENT, DELIVERED, EXPIRED, REJECTED, MISSING = ReceiptState
@@ -405,3 +407,109 @@ def test_what_is_not_due_is_not_postponed(messages: MessageStore) -> None:
 
     assert not messages.postpone(due, look_at_ms=T0 + 500)
     assert due_in(messages, before_ms=T0 + 1000) == []
+
+
+# ── lists ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def listed(messages: MessageStore) -> dict[str, list[str]]:
+    """Return the message ids of each list that has any."""
+    pages = {each.value: messages.read_newest(each) for each in Listing}
+    return {name: list(page.message_ids) for name, page in pages.items() if page.message_ids}
+
+
+def test_a_message_for_later_is_listed_as_scheduled_until_it_is_begun(
+    messages: MessageStore,
+) -> None:
+    messages.create(a_message(due_at_ms=T0 + 5000), look_at_ms=T0 + 5000, now_ms=T0)
+
+    before = listed(messages)
+    messages.begin("m1", now_ms=T0 + 5000)
+
+    assert before == {"scheduled": ["m1"]}
+    assert listed(messages) == {"finished": ["m1"]}
+
+
+def test_a_message_to_a_few_is_listed_as_finished_from_the_beginning(
+    messages: MessageStore,
+) -> None:
+    messages.create(a_message(), look_at_ms=T0, now_ms=T0)
+
+    before = listed(messages)
+    messages.finish("m1", now_ms=T0)
+
+    assert before == listed(messages) == {"finished": ["m1"]}
+
+
+def test_a_fan_out_is_listed_as_running_until_it_is_finished(messages: MessageStore) -> None:
+    later = a_message(is_to_all=True, due_at_ms=T0 + 5000)
+    messages.create(later, look_at_ms=T0 + 5000, now_ms=T0)
+    messages.begin("m1", now_ms=T0 + 5000)
+
+    running = listed(messages)
+    messages.set_paused("m1", is_paused=True, now_ms=T0 + 5000)
+    paused = listed(messages)
+    messages.finish("m1", now_ms=T0 + 5000)
+
+    assert running == paused == {"running": ["m1"]}
+    assert listed(messages) == {"finished": ["m1"]}
+
+
+@pytest.mark.parametrize("is_to_all", [False, True])
+def test_a_message_that_is_cancelled_before_its_time_is_listed_as_finished(
+    messages: MessageStore, *, is_to_all: bool
+) -> None:
+    message = a_message(is_to_all=is_to_all, due_at_ms=T0 + 5000)
+    messages.create(message, look_at_ms=T0 + 5000, now_ms=T0)
+
+    messages.cancel("m1", now_ms=T0)
+
+    assert listed(messages) == {"finished": ["m1"]}
+
+
+def test_a_fan_out_that_is_cancelled_is_listed_as_finished(messages: MessageStore) -> None:
+    messages.create(a_message(is_to_all=True, qos=0), look_at_ms=T0, now_ms=T0)
+
+    messages.cancel("m1", now_ms=T0)
+
+    assert listed(messages) == {"finished": ["m1"]}
+
+
+def test_what_changes_nothing_lists_nothing_anew(messages: MessageStore) -> None:
+    messages.create(a_message(due_at_ms=T0 + 5000), look_at_ms=T0 + 5000, now_ms=T0)
+
+    messages.create(a_message(), look_at_ms=T0, now_ms=T0)
+    messages.begin("m1", now_ms=T0)
+    messages.set_paused("m1", is_paused=True, now_ms=T0)
+
+    assert listed(messages) == {"scheduled": ["m1"]}
+
+
+def test_lists_do_not_outgrow_the_records(messages: MessageStore, harness: Harness) -> None:
+    # DynamoDB removes what is over some time after it is; memory forgets nothing.
+    left_to_ttl = {} if harness.redis is not None else {"running": ["m1"]}
+    last_ms = T0 + HOUR_MS + RECORD_LIFETIME_MS
+    messages.create(a_message(is_to_all=True), look_at_ms=T0, now_ms=T0)
+    other = next(f"o{each}" for each in range(9999) if shard_of(f"o{each}") == shard_of("m1"))
+
+    message = a_message(other, accepted_at_ms=last_ms, expires_at_ms=last_ms + HOUR_MS)
+    messages.create(message, look_at_ms=last_ms, now_ms=last_ms)
+
+    assert listed(messages) == {**left_to_ttl, "finished": [other]}
+
+
+def test_lists_are_paged_newest_first(messages: MessageStore) -> None:
+    for number in range(5):
+        message = a_message(f"m{number}", accepted_at_ms=T0 + number // 2, due_at_ms=T0 + 9000)
+        messages.create(message, look_at_ms=T0 + 9000, now_ms=T0)
+    messages.begin("m3", now_ms=T0 + 9000)
+
+    pages: list[tuple[str, ...]] = []
+    cursor = None
+    while not pages or cursor is not None:
+        page = messages.read_newest(None, cursor=cursor, limit=2)
+        pages.append(page.message_ids)
+        cursor = page.cursor
+
+    assert pages == [("m4", "m3"), ("m2", "m1"), ("m0",)]
+    assert messages.read_newest(Listing.SCHEDULED, limit=4).cursor is None

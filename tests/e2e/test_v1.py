@@ -73,10 +73,12 @@ async def test_a_delayed_message_comes_on_the_second(gateway: GatewayProcess) ->
         began = loop.time()
         message_id = await send(gateway, alice, delaySeconds=2)
         scheduled = await look_up(gateway, message_id)
+        listed = (await gateway.http.get("/v1/messages?state=scheduled")).json()["messages"]
         envelope = await client.receive_until(1)
         seconds = loop.time() - began
 
     assert scheduled["state"] == "scheduled"
+    assert scheduled in listed
     assert envelope["messageId"] == message_id
     assert seconds >= 2
 
@@ -169,3 +171,16 @@ async def test_what_functions_count_is_told_by_the_minute(gateway: GatewayProces
     assert told["counts"]["Connections"] >= 1
     assert told["histograms"]["DeliveryLatency"]["count"] >= 1
     assert "online" in told
+
+
+async def test_nothing_is_dead_while_all_goes_well(gateway: GatewayProcess) -> None:
+    before = (await gateway.http.get("/v1/dead-letters")).json()
+    redriven = (await gateway.http.post("/v1/dead-letters/redrive")).json()
+
+    assert before == {
+        "queues": [
+            {"name": queue, "waiting": 0, "hidden": 0, "records": []}
+            for queue in ("jobs", "receipts")
+        ]
+    }
+    assert redriven == {"redriven": 0, "left": 0}

@@ -11,6 +11,7 @@ from cloudpush import boundary, observability, wiring
 from cloudpush.model import Policy
 from cloudpush.settings import AuthMode, Settings
 from cloudpush.stores.memory_budgets import MemoryBudgetStore
+from tests.fakes.dead_letters import MemoryDeadLetterQueue
 from tests.fakes.management import RecordingManagementApi
 from tests.fakes.push_service import Stage
 from tests.fakes.telemetry import Lines, logging_to_stdout
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 
 class Environment(Stage):
     """A stage that the functions run on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dead_letters = {"jobs": MemoryDeadLetterQueue(), "receipts": MemoryDeadLetterQueue()}
 
     def script(self, outcomes: Mapping[str, Sequence[Outcome]]) -> None:
         """Let the gateway answer posts like this from now on."""
@@ -47,6 +52,7 @@ class Environment(Stage):
         wired.statistics = self.statistics
         wired.access = self.access
         wired.rates = self.rates
+        wired.dead_letters = self.dead_letters
         wiring.install(wired)
 
 

@@ -199,7 +199,7 @@ class TestSend:
         ("method", "path", "status", "code"),
         [
             ("GET", "/v1/nowhere", 404, "not_found"),
-            ("GET", "/v1/messages", 405, "method_not_allowed"),
+            ("PUT", "/v1/messages", 405, "method_not_allowed"),
         ],
     )
     def test_what_the_router_refuses_has_the_same_shape(
@@ -278,6 +278,8 @@ class TestLookUp:
                 "expiresAt": NOON_MS + DAY_MS,
                 "qos": 1,
                 "receipts": "all",
+                "from": "system",
+                "targets": 3,
             },
         )
 

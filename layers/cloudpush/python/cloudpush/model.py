@@ -271,6 +271,17 @@ class MessageState(enum.Enum):
     CANCELLED = "cancelled"
 
 
+class Listing(enum.Enum):
+    """The lists that kept messages stand in, each in one."""
+
+    SCHEDULED = "scheduled"
+    """Their time has not come."""
+    RUNNING = "running"
+    """On their way to many or to all: what can be paused, and cancelled under way."""
+    FINISHED = "finished"
+    """All others: cancelled, or handed over to every target. Receipts may still come in."""
+
+
 class ReceiptState(enum.IntEnum):
     """How far one delivery is. It only ever grows, and of the last four the first one stays."""
 

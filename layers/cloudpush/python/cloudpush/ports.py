@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from jwt import PyJWK
 
-    from cloudpush.model import Policy, Publication, ReceiptState
+    from cloudpush.model import Listing, Policy, Publication, ReceiptState
 
 
 class Admission(msgspec.Struct, frozen=True, kw_only=True):
@@ -419,6 +419,8 @@ class MessageRecord(msgspec.Struct, frozen=True, kw_only=True):
     """When the first recipient came into a state: its name in lower case -> ms."""
     last_at_ms: dict[str, int]
     """When the last one did, up to now."""
+    progress: float | None = None
+    """Of a fan-out that has begun: which part of its shards is finished, 0 to 1. No store says."""
 
     @property
     def state(self) -> MessageState:
@@ -442,6 +444,14 @@ class ReceiptPage(msgspec.Struct, frozen=True, kw_only=True):
     """One bounded read of a message's receipts."""
 
     receipts: tuple[Receipt, ...]
+    cursor: str | None
+    """Opaque. None means that there are no more."""
+
+
+class MessagePage(msgspec.Struct, frozen=True, kw_only=True):
+    """One bounded read of the messages in a list, the newest first."""
+
+    message_ids: tuple[str, ...]
     cursor: str | None
     """Opaque. None means that there are no more."""
 
@@ -539,6 +549,16 @@ class MessageStore(Protocol):
         """Return receipts in the order of client ids, as each is now; only those in `state`.
 
         At most `limit`; a page may be empty and still have a cursor.
+        """
+        ...
+
+    def read_newest(
+        self, listing: Listing | None, *, cursor: str | None = None, limit: int = 100
+    ) -> MessagePage:
+        """Return messages of a list, or of all three, those first that were accepted last.
+
+        Every step that changes a message moves it between lists as well. A record may be over
+        whose message is still named. The costs do not grow with how many there are.
         """
         ...
 
@@ -811,6 +831,50 @@ class RedriveQueue(Protocol):
             QueueUnavailable: it was not taken; the job comes again when the queue's own time for
                 it is over.
         """
+        ...
+
+
+class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
+    """A record that its function failed as often as its queue allows."""
+
+    record_id: str
+    """The queue's own id."""
+    receipt_handle: str
+    """Names this receiving of the record towards the queue."""
+    body: str
+    """A job, as its queue carried it."""
+    sent_at_ms: int
+    """When it was first sent, to the queue that it came from."""
+
+
+class DeadLetterCount(msgspec.Struct, frozen=True, kw_only=True):
+    """About how many records a queue has."""
+
+    waiting: int
+    hidden: int
+    """Those that somebody took and has not dropped yet."""
+
+
+class DeadLetterQueue(Protocol):
+    """Where records lie that nobody tries again by himself.
+
+    Every method raises `QueueUnavailable`.
+    """
+
+    def count(self) -> DeadLetterCount:
+        """Return about how many there are."""
+        ...
+
+    def peek(self) -> Sequence[DeadLetter]:
+        """Return up to ten of them, in no order, and leave them where they are."""
+        ...
+
+    def take(self) -> Sequence[DeadLetter]:
+        """Return up to ten of them, which nobody else is given for a minute; none is the end."""
+        ...
+
+    def drop(self, letters: Sequence[DeadLetter]) -> None:
+        """Delete some, up to ten, as `take` returned them."""
         ...
 
 

@@ -80,6 +80,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """FAN_OUT_QUEUE_URL"""
     notify_queue_url: str | None = None
     """NOTIFY_QUEUE_URL"""
+    dead_letter_queue_url: str | None = None
+    """DEAD_LETTER_QUEUE_URL: where jobs of the first two end that failed too often."""
+    receipt_dead_letter_queue_url: str | None = None
+    """RECEIPT_DEAD_LETTER_QUEUE_URL: where those of the third end."""
     receipt_url: ReceiptUrl | None = None
     """RECEIPT_URL, under the rules of RECEIPT_NETWORK; None tells no receipts to anybody."""
     receipt_secret: str | None = None
@@ -159,6 +163,8 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
         deliver_queue_url=text("DELIVER_QUEUE_URL"),
         fan_out_queue_url=text("FAN_OUT_QUEUE_URL"),
         notify_queue_url=text("NOTIFY_QUEUE_URL"),
+        dead_letter_queue_url=text("DEAD_LETTER_QUEUE_URL"),
+        receipt_dead_letter_queue_url=text("RECEIPT_DEAD_LETTER_QUEUE_URL"),
         receipt_url=_read_receipt_url(
             text("RECEIPT_URL"), text("RECEIPT_NETWORK") or "public", is_local=is_local
         ),

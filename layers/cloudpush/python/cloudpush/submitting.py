@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cloudpush.mailroom import Mailroom
+    from cloudpush.model import Listing
     from cloudpush.ports import MessageRecord
 
 MIN_DELAY_MS: Final = 1000
@@ -144,6 +145,29 @@ def look_up(message_id: str, *, mailroom: Mailroom, now_ms: int) -> MessageRecor
     return _with_progress(record, mailroom=mailroom, now_ms=now_ms)
 
 
+def list_newest(
+    listing: Listing | None,
+    *,
+    cursor: str | None,
+    limit: int,
+    mailroom: Mailroom,
+    now_ms: int,
+) -> tuple[list[MessageRecord], str | None]:
+    """Return a page of the messages in a list, or in all, newest first, and where to go on.
+
+    What costs is the page: beside the look at the lists a record is read for each message of it,
+    and of fan-outs how far they are.
+    """
+    page = mailroom.messages.read_newest(listing, cursor=cursor, limit=limit)
+    records = [mailroom.messages.get(each, now_ms=now_ms) for each in page.message_ids]
+    found = [
+        _with_progress(record, mailroom=mailroom, now_ms=now_ms)
+        for record in records
+        if record is not None
+    ]
+    return found, page.cursor
+
+
 def _found(record: MessageRecord | None) -> MessageRecord:
     if record is None:
         raise NotFound("there is no such message, or it is over")
@@ -162,17 +186,19 @@ def _with_progress(record: MessageRecord, *, mailroom: Mailroom, now_ms: int) ->
         return record
     posted = progress.posted
     is_open = record.is_open and progress.open_shards > 0
+    part = 1 - progress.open_shards / record.message.shards
     if record.message.qos:
         accepted = record.counts.accepted
         if record.message.clients is None:
             accepted += posted.untracked
         counts = msgspec.structs.replace(record.counts, accepted=accepted)
-        return msgspec.structs.replace(record, is_open=is_open, counts=counts)
+        return msgspec.structs.replace(record, is_open=is_open, counts=counts, progress=part)
     clients = record.message.clients
     times = {"sent": progress.first_at_ms} if posted.sent and progress.first_at_ms else {}
     return msgspec.structs.replace(
         record,
         is_open=is_open,
+        progress=part,
         counts=Counts(
             accepted=posted.total if clients is None else len(clients),
             queued=posted.waiting,

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from cloudpush.ports import (
         BudgetStore,
         ConnectionStore,
+        DeadLetterQueue,
         FanOutStore,
         IdempotencyStore,
         InboxStore,
@@ -251,6 +252,20 @@ class Wiring:
     def notify_queue(self) -> NoticeQueue:
         """The queue of `Notice`."""
         return self._queue(required(self.settings.notify_queue_url, "NOTIFY_QUEUE_URL"))
+
+    @functools.cached_property
+    def dead_letters(self) -> Mapping[str, DeadLetterQueue]:
+        """The dead-letter queues, by what ends there: `jobs`, `receipts`."""
+        from cloudpush.queues.dead_letters import SqsDeadLetterQueue
+
+        wanted = self.settings
+        urls = {
+            "jobs": required(wanted.dead_letter_queue_url, "DEAD_LETTER_QUEUE_URL"),
+            "receipts": required(
+                wanted.receipt_dead_letter_queue_url, "RECEIPT_DEAD_LETTER_QUEUE_URL"
+            ),
+        }
+        return {name: SqsDeadLetterQueue(self._sqs, url) for name, url in urls.items()}
 
     @functools.cached_property
     def receiver(self) -> Receiver:

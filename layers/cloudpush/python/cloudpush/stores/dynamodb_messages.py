@@ -12,13 +12,14 @@ A change of the head has the condition that nobody changed it since it was read.
 together with its counts, under the condition that it is as it was read. Requests in the common
 case:
 
-    create         a transaction of 3
+    create         a transaction of 4
     get            Query of the message and up to 16 counts
     read_stage     GetItem
-    begin, cancel, set_paused, finish, postpone     GetItem, then a transaction of 1 to 3
+    begin, cancel, set_paused, finish, postpone     GetItem, then a transaction of 1 to 5
     record         BatchGetItem, then a transaction, for each 25 receipts
     read_receipts  GetItem, Query
     read_due       Query
+    read_newest    see `dynamodb_listings`
 
 The first and last times of a state are read and written, not compared in the write: of two
 receipts in the same moment one may set a time that is a moment off. The counts are exact.
@@ -34,17 +35,20 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from cloudpush.model import (
+    Listing,
     Message,
     MessageState,
     Receipt,
     ReceiptState,
     shard_of,
 )
-from cloudpush.ports import DueMessage, DuePage, MessageRecord, ReceiptPage, Recorded
+from cloudpush.ports import DueMessage, DuePage, MessagePage, MessageRecord, ReceiptPage, Recorded
 from cloudpush.stores import dynamodb_items as items
+from cloudpush.stores import dynamodb_listings as listings
 from cloudpush.stores import receipt_rules as rules
 from cloudpush.stores.dynamodb_errors import Conflict
 from cloudpush.stores.dynamodb_table import Table
+from cloudpush.stores.listing_rules import listing_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -73,6 +77,12 @@ class _Head(msgspec.Struct, frozen=True, kw_only=True):
     due_at_ms: int
     ends_at_ms: int
     is_fanned_out: bool = False
+    accepted_at_ms: int | None = None
+    """None of a message that was stored before there were lists: it is in none."""
+
+    @property
+    def listing(self) -> Listing:
+        return listing_of(self.stage, is_open=self.is_open, is_fanned_out=self.is_fanned_out)
 
 
 class DynamoDbMessageStore:
@@ -98,6 +108,7 @@ class DynamoDbMessageStore:
             due_at_ms=message.due_at_ms,
             ends_at_ms=ends_at_ms,
             is_fanned_out=message.is_fanned_out,
+            accepted_at_ms=message.publication.accepted_at_ms,
         )
         body: Item = {
             **_key(message.message_id, "message"),
@@ -114,6 +125,14 @@ class DynamoDbMessageStore:
                     ),
                     self._table.put_part(body),
                     self._table.put_part(_due_item(message.message_id, look_at_ms, ends_at_ms)),
+                    self._table.put_part(
+                        listings.item_of(
+                            head.listing,
+                            accepted_at_ms=message.publication.accepted_at_ms,
+                            message_id=message.message_id,
+                            ends_at_ms=ends_at_ms,
+                        )
+                    ),
                 ]
             )
         except Conflict:
@@ -315,6 +334,12 @@ class DynamoDbMessageStore:
             cursor=None if last is None else last.removeprefix(_receipt_name("")),
         )
 
+    def read_newest(
+        self, listing: Listing | None, *, cursor: str | None = None, limit: int = 100
+    ) -> MessagePage:
+        """See `ports.MessageStore.read_newest`."""
+        return listings.read_newest(self._table, listing, cursor=cursor, limit=limit)
+
     def read_due(
         self, shard: int, *, due_before_ms: int, cursor: str | None = None, limit: int = 100
     ) -> DuePage:
@@ -367,10 +392,26 @@ class DynamoDbMessageStore:
                             _due_item(message_id, changed.look_at_ms, changed.ends_at_ms)
                         )
                     )
-            self._table.write_together(writes)
+            self._table.write_together(writes + self._list_parts(message_id, head, changed))
             return True
 
         return self._table.until_won(message_id, attempt)
+
+    def _list_parts(
+        self, message_id: str, before: _Head, after: _Head
+    ) -> list[TransactWriteItemTypeDef]:
+        """Return what moves a message from list to list."""
+        at_ms = after.accepted_at_ms
+        if at_ms is None or before.listing is after.listing:
+            return []
+        old = listings.key_of(before.listing, accepted_at_ms=at_ms, message_id=message_id)
+        new = listings.item_of(
+            after.listing,
+            accepted_at_ms=at_ms,
+            message_id=message_id,
+            ends_at_ms=after.ends_at_ms,
+        )
+        return [self._table.delete_part(old), self._table.put_part(new)]
 
 
 @dataclass

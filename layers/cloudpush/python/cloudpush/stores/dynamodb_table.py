@@ -230,11 +230,13 @@ class Table:
         last: str,
         limit: int,
         attributes: Sequence[str] = (),
+        is_descending: bool = False,
     ) -> tuple[list[Item], str | None]:
         """Read at most `limit` items of a partition in order, from one sort key to another.
 
-        Both ends are in the range. With `attributes` only those are returned. The second value is
-        the last sort key that was read, or None if the range is read to its end.
+        Both ends are in the range; with `is_descending` it is read from its end. With `attributes`
+        only those are returned. The second value is the last sort key that was read, or None if the
+        range is read to its end.
         """
         more: dict[str, Any] = {}
         if attributes:
@@ -253,6 +255,7 @@ class Table:
                 },
                 Limit=limit,
                 ConsistentRead=True,
+                ScanIndexForward=not is_descending,
                 **more,
             )
         at = answer.get("LastEvaluatedKey")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from cloudpush.model import (
+    Listing,
     Message,
     MessageState,
     Receipt,
@@ -17,12 +18,14 @@ from cloudpush.model import (
 from cloudpush.ports import (
     DueMessage,
     DuePage,
+    MessagePage,
     MessageRecord,
     Minute,
     ReceiptPage,
     Recorded,
     Repeat,
 )
+from cloudpush.stores import listing_rules
 from cloudpush.stores import receipt_rules as rules
 from cloudpush.stores.minutes import minute_of
 from cloudpush.stores.repeat_rules import DEAD_AFTER_MS, REPEAT_LIFETIME_MS
@@ -41,6 +44,12 @@ class _Record:
     first_at_ms: dict[str, int] = field(default_factory=dict[str, int])
     last_at_ms: dict[str, int] = field(default_factory=dict[str, int])
     receipts: dict[str, Receipt] = field(default_factory=dict[str, Receipt])
+
+    @property
+    def listing(self) -> Listing:
+        return listing_rules.listing_of(
+            self.stage, is_open=self.is_open, is_fanned_out=self.message.is_fanned_out
+        )
 
 
 class MemoryMessageStore:
@@ -153,6 +162,19 @@ class MemoryMessageStore:
                 receipts=tuple(each for each in page if state in {None, each.state}),
                 cursor=page[-1].client_id if len(rest) > limit else None,
             )
+
+    def read_newest(
+        self, listing: Listing | None, *, cursor: str | None = None, limit: int = 100
+    ) -> MessagePage:
+        """See `ports.MessageStore.read_newest`."""
+        with self._lock:
+            names = sorted(
+                listing_rules.name_of(record.message.publication.accepted_at_ms, message_id)
+                for message_id, record in self._records.items()
+                if listing in {None, record.listing}
+            )
+        older = [name for name in reversed(names) if cursor is None or name < cursor]
+        return listing_rules.page_of([older], limit=limit)
 
     def finish(self, message_id: str, *, now_ms: int) -> bool:
         """See `ports.MessageStore.finish`."""

@@ -4,10 +4,12 @@
     {prefix}{SHARD}:receipts:ID     hash   client id -> "STATE AT_MS SENT_AT_MS"
     {prefix}{SHARD}:recipients:ID   zset   those clients, by name
     {prefix}{SHARD}:due-messages    zset   the shard's messages that are due, by when to look
+    {prefix}{SHARD}:LISTING-messages   zset   the shard's messages in a list, by when accepted
+    {prefix}{SHARD}:listed-messages    zset   those of all three lists, by when their record ends
 
 The braces around `SHARD`, which is the message's, stand in the key itself. Every method is one
-script and one round trip, save `read_receipts`, which takes two; `record` is one pipeline. Every
-key expires by itself.
+script and one round trip, save `read_receipts`, which takes two; `record` is one pipeline, and so
+is `read_newest`, which asks all 256 shards. Every key expires by itself.
 """
 
 from __future__ import annotations
@@ -18,13 +20,16 @@ from typing import TYPE_CHECKING, Final, cast
 import msgspec
 
 from cloudpush.model import (
+    SHARDS,
+    Listing,
     Message,
     MessageState,
     Receipt,
     ReceiptState,
     shard_of,
 )
-from cloudpush.ports import DueMessage, DuePage, MessageRecord, ReceiptPage, Recorded
+from cloudpush.ports import DueMessage, DuePage, MessagePage, MessageRecord, ReceiptPage, Recorded
+from cloudpush.stores import listing_rules
 from cloudpush.stores import receipt_rules as rules
 from cloudpush.stores.redis_client import run_many, translated_errors
 
@@ -46,24 +51,33 @@ class RedisMessageStore:
         self._client = client
         self._prefix = prefix
         prelude = _SHEBANG + (_LUA / "prelude.lua").read_text()
-        self._create, self._move, self._record, self._finish, self._postpone = (
+        self._record, self._postpone = (
             client.register_script(prelude + (_LUA / f"{name}.lua").read_text())
-            for name in ("create", "move", "record", "finish", "postpone")
+            for name in ("record", "postpone")
+        )
+        prelude += (_LUA / "listing.lua").read_text()
+        self._create, self._move, self._finish = (
+            client.register_script(prelude + (_LUA / f"{name}.lua").read_text())
+            for name in ("create", "move", "finish")
         )
 
     def create(self, message: Message, *, look_at_ms: int, now_ms: int) -> bool:
         """See `ports.MessageStore.create`."""
+        message_id, stage = message.message_id, rules.first_stage(message, now_ms)
+        accepted_at_ms = message.publication.accepted_at_ms
         with translated_errors():
             return bool(
                 self._create(
-                    self._keys(message.message_id),
+                    self._keys_and_lists(message_id),
                     [
-                        message.message_id,
+                        message_id,
                         now_ms,
                         msgspec.json.encode(message),
                         message.ends_at_ms,
-                        rules.first_stage(message, now_ms).value,
+                        stage.value,
                         look_at_ms,
+                        listing_rules.name_of(accepted_at_ms, message_id),
+                        listing_rules.first_listing(message, stage).value,
                     ],
                 )
             )
@@ -84,21 +98,33 @@ class RedisMessageStore:
             MessageState.SCHEDULED,
             MessageState.SENDING,
             not_before_ms=record.message.due_at_ms,
-            then="keep",
+            then=listing_rules.listing_of(
+                MessageState.SENDING,
+                is_open=record.is_open,
+                is_fanned_out=record.message.is_fanned_out,
+            ).value,
             now_ms=now_ms,
         )
 
     def cancel(self, message_id: str, *, now_ms: int) -> MessageRecord | None:
         """See `ports.MessageStore.cancel`. Of a fan-out that runs it takes a second round trip."""
         record = self._moved(
-            message_id, MessageState.SCHEDULED, MessageState.CANCELLED, then="drop", now_ms=now_ms
+            message_id,
+            MessageState.SCHEDULED,
+            MessageState.CANCELLED,
+            then="drop",
+            now_ms=now_ms,
         )
         if record is None or not record.message.is_fanned_out:
             return record
         for stage in (MessageState.SENDING, MessageState.PAUSED):
             if record is not None and record.stage is stage:
                 record = self._moved(
-                    message_id, stage, MessageState.CANCELLED, then="stop", now_ms=now_ms
+                    message_id,
+                    stage,
+                    MessageState.CANCELLED,
+                    then="stop",
+                    now_ms=now_ms,
                 )
         return record
 
@@ -133,7 +159,7 @@ class RedisMessageStore:
     ) -> MessageRecord | None:
         with translated_errors():
             answer = self._move(
-                self._keys(message_id),
+                self._keys_and_lists(message_id),
                 [message_id, now_ms, before.value, after.value, not_before_ms, then],
             )
         values = cast("list[str]", answer)
@@ -195,7 +221,27 @@ class RedisMessageStore:
     def finish(self, message_id: str, *, now_ms: int) -> bool:
         """See `ports.MessageStore.finish`."""
         with translated_errors():
-            return bool(self._finish(self._keys(message_id), [message_id, now_ms]))
+            return bool(self._finish(self._keys_and_lists(message_id), [message_id, now_ms]))
+
+    def read_newest(
+        self, listing: Listing | None, *, cursor: str | None = None, limit: int = 100
+    ) -> MessagePage:
+        """See `ports.MessageStore.read_newest`."""
+        first = "+" if cursor is None else f"({cursor}"
+        with translated_errors(), self._client.pipeline(transaction=False) as pipeline:
+            for each in Listing if listing is None else [listing]:
+                for shard in range(SHARDS):
+                    pipeline.zrange(
+                        self._list_key(shard, each),
+                        first,
+                        "-",
+                        desc=True,
+                        bylex=True,
+                        offset=0,
+                        num=limit + 1,
+                    )
+            parts: list[list[str]] = pipeline.execute()
+        return listing_rules.page_of(parts, limit=limit)
 
     def read_due(
         self, shard: int, *, due_before_ms: int, cursor: str | None = None, limit: int = 100
@@ -239,6 +285,18 @@ class RedisMessageStore:
             f"{home}:recipients:{message_id}",
             f"{home}:due-messages",
         ]
+
+    def _keys_and_lists(self, message_id: str) -> list[str]:
+        """Return KEYS as message/listing.lua names them, too."""
+        shard = shard_of(message_id)
+        return [
+            *self._keys(message_id),
+            *(self._list_key(shard, each) for each in Listing),
+            f"{self._prefix}{{{shard:03}}}:listed-messages",
+        ]
+
+    def _list_key(self, shard: int, listing: Listing) -> str:
+        return f"{self._prefix}{{{shard:03}}}:{listing.value}-messages"
 
 
 def _record_in(found: Mapping[str, str], now_ms: int) -> MessageRecord | None:

@@ -2,7 +2,7 @@
 -- shard:
 --
 --   KEYS[1]  hash, the record: "message" its JSON, "ends_at_ms", "stage", "is_open" 1 or 0,
---            and what was added to its counts and times: "added:NAME", "first:NAME", "last:NAME"
+--            "name" and "listing" (listing.lua), and what was added to its counts and times: "added:NAME", "first:NAME", "last:NAME"
 --   KEYS[2]  hash, the receipts: client id -> "STATE AT_MS SENT_AT_MS", the last 0 if not known
 --   KEYS[3]  zset, the clients in the order of their names
 --   KEYS[4]  zset, the shard's messages that are due: message id, scored by when to look at it
