@@ -25,9 +25,23 @@ export interface Message {
   counts: Record<string, number>;
   timeline: { state: string; firstAt: number; lastAt: number }[];
   acceptedAt: number;
-  dueAt?: number;
+  dueAt: number;
   expiresAt: number;
   qos: number;
+  from: string;
+  /** Absent of a push to all. */
+  targets?: number;
+  /** Of a push to many that has begun, 0 to 1. */
+  progress?: number;
+}
+
+export interface DeadLetters {
+  queues: {
+    name: "jobs" | "receipts";
+    waiting: number;
+    hidden: number;
+    records: { recordId: string; sentAt: number; kind?: string; messageId?: string; content?: string }[];
+  }[];
 }
 
 export interface Receipt {

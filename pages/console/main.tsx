@@ -6,6 +6,7 @@ import { choose, language } from "../shared/language.ts";
 import { applyTheme, toggleTheme } from "../shared/theme.ts";
 import { isClosed, signIn, signOut, token } from "./api.ts";
 import { Clients } from "./clients.tsx";
+import { DeadLetters, Running, Scheduled } from "./lists.tsx";
 import * as messages from "./messages.ts";
 import { Outcome } from "./outcome.tsx";
 import { Overview } from "./overview.tsx";
@@ -48,7 +49,10 @@ function Console(): JSX.Element {
       <Overview />
       <Pushing />
       <Messages />
+      <Scheduled />
+      <Running />
       <Clients />
+      <DeadLetters />
     </>
   );
 }

@@ -1,4 +1,4 @@
-/** The messages that this tab has sent or looked up: the API lists none. */
+/** The messages that this tab has sent or looked up. */
 
 import { signal } from "@preact/signals";
 

@@ -23,6 +23,8 @@ export interface Row {
   lambdaRequestId?: string;
   trace?: string;
   function?: string;
+  /** Of an event of records: the traces of those who sent them. */
+  sentBy?: string[];
   route?: string | null;
   eventType?: string;
   text?: string;
@@ -63,6 +65,9 @@ export interface Connection {
   lastActiveAt: string;
   sourceIp: string;
   userAgent: string | null;
+  principalId: string | null;
+  received: number;
+  sent: number;
   bufferedBytes: number;
 }
 

@@ -6,6 +6,7 @@ import { applyTheme, toggleTheme } from "../shared/theme.ts";
 import { Connections } from "./connections.tsx";
 import { CostLine } from "./cost.tsx";
 import { Detail } from "./detail.tsx";
+import { Help, listen } from "./help.tsx";
 import * as journal from "./journal.ts";
 import { Composer, NewClient, Outcome, TimeAndFaults } from "./panels.tsx";
 import * as service from "./service.ts";
@@ -24,6 +25,7 @@ function Page(): JSX.Element {
         </span>
         {journal.missed.value > 0 && <span class="missed">{t.missed(journal.missed.value)}</span>}
         <span class="space" />
+        <Help />
         <button
           type="button"
           lang={language.value === "en" ? "zh" : "en"}
@@ -61,3 +63,4 @@ applyTheme();
 render(<Page />, document.getElementById("page") as HTMLElement);
 void journal.run();
 service.run();
+listen();
