@@ -35,7 +35,7 @@ class OwnPage:
     """The emulator's own pages and API."""
 
     path: str
-    """What follows `/_gateway`, `/` at least."""
+    """What follows `/_gateway`; nothing is not `/`, which a page is relative to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ class Addressing:
             raw_path: the path as it came, percent-encoded, without the query.
         """
         if raw_path == OWN_PREFIX or raw_path.startswith(f"{OWN_PREFIX}/"):
-            return OwnPage(raw_path[len(OWN_PREFIX) :] or "/")
+            return OwnPage(raw_path[len(OWN_PREFIX) :])
         if raw_path.startswith(INVOKE_PREFIX):
             return Invoke()
         if raw_path.startswith(APIS_PREFIX):

@@ -47,6 +47,8 @@ class Connection:
         "_wire",
         "caller",
         "deployment",
+        "received",
+        "sent",
     )
 
     _wire: Wire
@@ -58,6 +60,10 @@ class Connection:
         """The stage that it was opened on."""
         self.caller = caller
         """What every event of this connection says about it."""
+        self.received = 0
+        """How many messages came from the client."""
+        self.sent = 0
+        """How many messages went to it."""
         self._state = State.CONNECTING
         self._in_flight = 0
         self._backlog: deque[str] | None = None
@@ -103,6 +109,14 @@ class Connection:
         return orjson.loads(self.caller.identity).get("userAgent")
 
     @property
+    def principal_id(self) -> str | None:
+        """Whom the authorizer said that the client is, None where none did."""
+        if not self.caller.authorizer:
+            return None
+        written = orjson.loads(b"{%s}" % self.caller.authorizer.rstrip(b","))
+        return written["authorizer"].get("principalId")
+
+    @property
     def buffered_bytes(self) -> int:
         """How many bytes the client's machine has not taken yet."""
         return self._wire.buffered_bytes
@@ -121,6 +135,7 @@ class Connection:
         """Send UTF-8 text as one message; False, and nothing sent, if the buffer is full."""
         if self._wire.is_full:
             return False
+        self.sent += 1
         self._wire.write_text(data)
         return True
 
@@ -158,10 +173,12 @@ class Connection:
 
     def on_text(self, text: str) -> None:
         """Handle a message."""
+        self.received += 1
         self._apply(Input.TEXT, text=text)
 
     def on_binary(self) -> None:
         """Reject binary messages (LIMIT-13)."""
+        self.received += 1
         self._apply(Input.BINARY)
 
     def on_close(self, code: int, reason: str) -> None:
@@ -289,6 +306,7 @@ class Connection:
         if not response.body:
             sends_empty = self._front.assumptions.empty_reply == "frame"
             if sends_empty and response.body is not None and route.is_two_way:
+                self.sent += 1
                 self._front.journal.replied(self.connection_id, request_id, b"")
                 self._wire.write_text(b"")
             return
@@ -303,12 +321,14 @@ class Connection:
             self._front.why.say(reasons.REPLY_TOO_BIG, f"route {route.key}", length=len(data))
             self.tell(IntegrationError.message, request_id)
             return
+        self.sent += 1
         self._front.journal.replied(self.caller.connection_id, request_id, data)
         self._front.reply(self._wire, data)
 
     def tell(self, message: str, request_id: str) -> None:
         """Send the client an error frame; the connection stays as it is (FRAME-8)."""
         data = write_error_frame(message, self.connection_id, request_id)
+        self.sent += 1
         self._front.journal.told(self.connection_id, request_id, data)
         self._front.reply(self._wire, data)
 

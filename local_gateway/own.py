@@ -66,6 +66,12 @@ class File(NamedTuple):
     headers: Sequence[tuple[bytes, bytes]]
 
 
+class Elsewhere(NamedTuple):
+    """An answer that leads to another place; a browser keeps the fragment of the address."""
+
+    path: str
+
+
 class Stream(NamedTuple):
     """An answer that goes on until it has ended, or nobody listens any more."""
 
@@ -111,6 +117,8 @@ class OwnPages:
             body, content_type = content.text.encode(), content.content_type
         elif isinstance(content, File):
             body, content_type, more = content
+        elif isinstance(content, Elsewhere):
+            status, body, more = 308, b"", ((b"location", content.path.encode()),)
         else:
             body = orjson.dumps(content)
         headers = [

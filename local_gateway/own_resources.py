@@ -124,6 +124,9 @@ def connections(registry: Registry, application: Callable[[], Application]) -> R
                     "lastActiveAt": iso(each.last_active_at),
                     "sourceIp": each.source_ip,
                     "userAgent": each.user_agent,
+                    "principalId": each.principal_id,
+                    "received": each.received,
+                    "sent": each.sent,
                     "bufferedBytes": each.buffered_bytes,
                 }
                 for each in registry.connections()

@@ -52,6 +52,21 @@ class OpenConnection(Protocol):
         ...
 
     @property
+    def principal_id(self) -> str | None:
+        """Whom the authorizer said that the client is, None where none did."""
+        ...
+
+    @property
+    def received(self) -> int:
+        """How many messages came from the client."""
+        ...
+
+    @property
+    def sent(self) -> int:
+        """How many messages went to it."""
+        ...
+
+    @property
     def buffered_bytes(self) -> int:
         """How many bytes the client's machine has not taken yet."""
         ...

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from local_gateway.own import File, Resource
+from local_gateway.own import Elsewhere, File, Resource
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -40,11 +40,23 @@ HEADERS: Final = (
 
 
 def resources() -> list[Resource]:
-    """Return what serves the page: `/`, and beside it its script and its style."""
+    """Return what serves the page: `/`, and beside it its script and its style.
+
+    Without its slash the page's address leads there: what stands beside it is relative to that.
+    """
     return [
-        Resource("/" if name == "index.html" else f"/{name}", is_public=True, GET=_serving(name))
-        for name in _TYPES
+        Resource("", is_public=True, GET=_lead),
+        *(
+            Resource(
+                "/" if name == "index.html" else f"/{name}", is_public=True, GET=_serving(name)
+            )
+            for name in _TYPES
+        ),
     ]
+
+
+async def _lead(_body: object, _path: Sequence[str]) -> object:
+    return Elsewhere("/_gateway/")
 
 
 def _serving(name: str) -> Callable[[object, Sequence[str]], Awaitable[object]]:

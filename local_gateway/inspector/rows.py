@@ -6,7 +6,7 @@ its kind it has more:
     handshake   connectionId api stage status subprotocol sourceIp path query headers durationMs
     message     connectionId requestId route text
     invocation  function lambdaRequestId trace event isDone connectionId? requestId? route?
-                eventType?
+                eventType? sentBy? (of an event of SQS: the traces of who sent its records)
                 when done: answer error isCold durationMs log
     reply       connectionId requestId text
     error       connectionId requestId text
@@ -19,7 +19,8 @@ its kind it has more:
 
 What belongs together has the same `requestId` (a message, its invocation, its answer), the same
 `connectionId`, the same `lambdaRequestId` (an invocation and its lines), or the same `trace` (an
-invocation and the posts that its function made by an AWS SDK).
+invocation and the posts that its function made by an AWS SDK). An invocation whose `trace` is in
+`sentBy` sent a record that this one took.
 """
 
 from __future__ import annotations
@@ -220,7 +221,7 @@ def _origin(payload: bytes) -> Row:
     event = cast("dict[str, object]", event) if isinstance(event, dict) else {}
     context = event.get("requestContext")
     if not isinstance(context, dict):
-        return {}
+        return _senders(event.get("Records"))
     found = cast("dict[str, object]", context)
     if event.get("type") == "REQUEST":
         found = {**found, "eventType": "AUTHORIZE"}
@@ -233,6 +234,22 @@ def _origin(payload: bytes) -> Row:
     return {
         ours: value for theirs, ours in names.items() if isinstance(value := found.get(theirs), str)
     }
+
+
+def _senders(records: object) -> Row:
+    """Return the traces of those who sent the records of an event of SQS, each once."""
+    found: dict[str, None] = {}
+    for record in cast("list[object]", records) if isinstance(records, list) else []:
+        attributes: object = (
+            cast("dict[str, object]", record).get("attributes")
+            if isinstance(record, dict)
+            else None
+        )
+        if isinstance(attributes, dict):
+            trace = cast("dict[str, object]", attributes).get("AWSTraceHeader")
+            if isinstance(trace, str):
+                found[_root(trace)] = None
+    return {"sentBy": [*found]} if found else {}
 
 
 _WRITERS: dict[Kind, Callable[..., Row]] = {

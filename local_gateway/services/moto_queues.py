@@ -42,6 +42,8 @@ class LocalQueue(models.Queue):
     """moto's queue with the same answers at a cost that doesn't grow with its length."""
 
     on_visible: OnVisible | None = None
+    trace: str = ""
+    """`X-Amzn-Trace-Id` of the request that is answered, empty if it has none."""
 
     @property
     def attributes(self) -> dict[str, Any]:
@@ -129,6 +131,7 @@ def install(on_visible: OnVisible) -> Waits:
     """Change moto's classes in this process; `on_visible` hears of every message to come."""
     waits = Waits()
     receive_message: Any = models.SQSBackend.receive_message
+    send_message: Any = models.SQSBackend.send_message
     change_message_visibility = models.SQSBackend.change_message_visibility
 
     def receive_at_once(
@@ -150,7 +153,17 @@ def install(on_visible: OnVisible) -> Waits:
         return queue.message_retention_period * 1000 + sent_at > clock.now_ms()
 
     LocalQueue.on_visible = staticmethod(on_visible)
+
+    def send_with_trace(self: models.SQSBackend, *args: Any, **options: Any) -> models.Message:  # noqa: ANN401 — as moto's
+        # «Amazon SQS supports the X-Amzn-Trace-Id header» (SQS developer guide, "AWS X-Ray"), which
+        # the receiver finds in AWSTraceHeader; a sender's own attribute goes before.
+        if LocalQueue.trace and not options.get("system_attributes"):
+            header = {"DataType": "String", "StringValue": LocalQueue.trace}
+            options["system_attributes"] = {"AWSTraceHeader": header}
+        return send_message(self, *args, **options)
+
     backend: Any = models.SQSBackend
+    backend.send_message = send_with_trace
     backend.receive_message = receive_at_once
     backend.change_message_visibility = change_and_tell
     backend.is_message_valid_based_on_retention_period = is_kept

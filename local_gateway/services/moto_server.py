@@ -122,6 +122,7 @@ def _dispatch(scope: Scope, body: bytes) -> Answer:
     if handler is None:
         return _failure(400, "UnknownOperationException", "only SQS and DynamoDB are served here")
     request = Request(environ)
+    moto_queues.LocalQueue.trace = environ.get("HTTP_X_AMZN_TRACE_ID", "")
     try:
         status, headers, content = handler.dispatch(request, request.raw_url, dict(request.headers))
     except ClientError as error:

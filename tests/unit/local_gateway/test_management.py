@@ -30,7 +30,8 @@ class Connection:
     connected_at = 1_643_136_604_673
     last_active_at = 1_643_136_605_003
     source_ip = "192.0.2.1"
-    user_agent = None
+    user_agent = principal_id = None
+    received = sent = 0
     buffered_bytes = unread_bytes = 0
     peer = ("192.0.2.1", 50_000)
 

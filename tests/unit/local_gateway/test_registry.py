@@ -13,7 +13,8 @@ class Connection:
     connected_at = last_active_at = buffered_bytes = unread_bytes = 0
     peer = ("192.0.2.40", 50_000)
     source_ip = "192.0.2.40"
-    user_agent = None
+    user_agent = principal_id = None
+    received = sent = 0
 
     def __init__(self, connection_id: str) -> None:
         self.connection_id = connection_id

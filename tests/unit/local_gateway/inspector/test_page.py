@@ -32,3 +32,13 @@ async def test_each_part_of_the_page_comes_with_its_type_and_its_guards(
     assert answer.headers["content-security-policy"] == page.POLICY
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["cross-origin-resource-policy"] == "same-origin"
+
+
+async def test_the_address_without_its_slash_leads_to_the_page() -> None:
+    pages = OwnPages(*page.resources(), token="secret")
+    by_page = {"Origin": "http://127.0.0.1:3000"}
+
+    async with serving(pages) as url, httpx.AsyncClient(base_url=url, headers=by_page) as client:
+        answer = await client.get("/_gateway")
+
+    assert (answer.status_code, answer.headers["location"]) == (308, "/_gateway/")

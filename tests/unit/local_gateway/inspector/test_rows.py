@@ -134,6 +134,17 @@ def test_event_of_no_api_has_no_origin(payload: bytes) -> None:
     assert row["function"] == "F"
 
 
+def test_event_of_records_names_who_sent_them_once() -> None:
+    sent = [f'{{"attributes":{{"AWSTraceHeader":"Root={each};Parent=1"}}}}' for each in "aab"]
+    records = ",".join([*sent, '{"attributes":{}}', '{"attributes":1}', "1"])
+
+    row = row_of(
+        lambda journal: journal.invoked(0, "F", invocation(f'{{"Records":[{records}]}}'.encode()))
+    )
+
+    assert row["sentBy"] == ["a", "b"]
+
+
 def test_long_answer_is_kept_in_part() -> None:
     event = invocation()
     event.settle(InvokeResult(b"x" * (KEPT_BYTES + 1), None, "l"))

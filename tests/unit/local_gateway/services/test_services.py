@@ -234,6 +234,27 @@ async def test_a_message_is_received_with_all_its_attributes(
     await services.client.delete(fresh.url, [message["ReceiptHandle"]])
 
 
+async def test_a_message_tells_of_whose_event_it_was_sent(
+    services: Services, sqs: SQSClient, fresh: Queue
+) -> None:
+    def add_trace(params: dict[str, Any], **_: object) -> None:
+        params["headers"]["X-Amzn-Trace-Id"] = "Root=1-a;Parent=b"
+
+    entries: Any = [{"Id": each, "MessageBody": each} for each in "ab"]
+    sqs.meta.events.register_first("before-call.sqs.SendMessageBatch", add_trace)
+    try:
+        await asyncio.to_thread(sqs.send_message_batch, QueueUrl=fresh.url, Entries=entries)
+    finally:
+        sqs.meta.events.unregister("before-call.sqs.SendMessageBatch", add_trace)
+    await asyncio.to_thread(sqs.send_message, QueueUrl=fresh.url, MessageBody="c")
+
+    messages = await services.client.receive(fresh.url, 10)
+
+    traces = {each["Body"]: each["Attributes"].get("AWSTraceHeader") for each in messages}
+    assert traces == {"a": "Root=1-a;Parent=b", "b": "Root=1-a;Parent=b", "c": None}
+    await services.client.delete(fresh.url, [each["ReceiptHandle"] for each in messages])
+
+
 async def test_a_deleted_message_may_be_deleted_again(services: Services, fresh: Queue) -> None:
     await services.client.call("sqs", "SendMessage", {"QueueUrl": fresh.url, "MessageBody": "a"})
     [message] = await services.client.receive(fresh.url, 10)
