@@ -109,6 +109,10 @@ pages: $(ALL) ## Build the pages of pages/ into the bundles that are served (nee
 screenshots: $(ALL) ## Take the pictures of the pages that the documentation shows (needs Chromium)
 	$(BIN)/python -m tests.e2e.screenshots
 
+.PHONY: first-paint
+first-paint: $(ALL) ## Measure how soon the pages show something (needs Chromium)
+	$(BIN)/python -m tests.e2e.first_paint
+
 .PHONY: chaos
 chaos: $(ALL) ## Hold the service to its promise under faults: the long profile of the checker
 	$(BIN)/python -m tests.chaos $(ARGS)

@@ -45,12 +45,17 @@ export async function redrive(): Promise<{ redriven: number; left: number }> {
   return answer;
 }
 
-/** Look at once, and again and again; returns what ends it. */
-export function follow(work: () => Promise<void>): () => void {
-  function again(): void {
-    if (!document.hidden && !isClosed.value) void work().catch(() => undefined);
+/** Look at everything: one thing after the other, so that one copy of the function suffices. */
+export async function lookAround(): Promise<void> {
+  for (const each of [() => look("scheduled"), () => look("running"), lookIntoQueues]) {
+    await each().catch(() => undefined);
   }
-  again();
-  const timer = setInterval(again, EVERY_MS);
-  return () => clearInterval(timer);
+}
+
+/** Look for as long as the page is open. */
+export async function run(): Promise<void> {
+  for (;;) {
+    if (!document.hidden && !isClosed.value) await lookAround();
+    await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
+  }
 }

@@ -1,5 +1,4 @@
 import type { ComponentChildren, JSX } from "preact";
-import { useEffect } from "preact/hooks";
 
 import type { Message } from "./api.ts";
 import * as listed from "./listed.ts";
@@ -59,7 +58,6 @@ function Section(props: {
 }): JSX.Element {
   const t = texts.value;
   const { listing } = props;
-  useEffect(() => listed.follow(() => listed.look(listing)), [listing]);
   const page = listed.pages.value[listing];
   const count = page?.messages.length ?? 0;
   return (
@@ -112,7 +110,6 @@ function Act(props: { name: string; listing: Listing; done: string; work: () => 
 
 export function DeadLetters(): JSX.Element {
   const t = texts.value;
-  useEffect(() => listed.follow(listed.lookIntoQueues), []);
   const queues = listed.deadLetters.value?.queues ?? [];
   const count = queues.reduce((sum, each) => sum + each.waiting + each.hidden, 0);
 

@@ -6,6 +6,7 @@ import { choose, language } from "../shared/language.ts";
 import { applyTheme, toggleTheme } from "../shared/theme.ts";
 import { isClosed, signIn, signOut, token } from "./api.ts";
 import { Clients } from "./clients.tsx";
+import * as listed from "./listed.ts";
 import { DeadLetters, Running, Scheduled } from "./lists.tsx";
 import * as messages from "./messages.ts";
 import { Outcome } from "./outcome.tsx";
@@ -91,3 +92,4 @@ function SignIn(): JSX.Element {
 applyTheme();
 render(<Page />, document.getElementById("page") as HTMLElement);
 messages.run();
+void listed.run();

@@ -2,6 +2,7 @@ import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 
 import { type Message, ask } from "./api.ts";
+import * as listed from "./listed.ts";
 import * as messages from "./messages.ts";
 import { attempt } from "./outcome.tsx";
 import { texts } from "./texts.ts";
@@ -26,6 +27,7 @@ export function Pushing(): JSX.Element {
         ...(Number(delay.value) > 0 && { delaySeconds: Number(delay.value) }),
       });
       messages.remember(answer.messageId);
+      await listed.lookAround();
       await messages.choose(answer.messageId);
       return t.accepted(answer.messageId, answer.missing.join(", "));
     });

@@ -38,8 +38,8 @@ export function Connections(): JSX.Element {
               >
                 <code>{each.connectionId}</code>
                 {each.principalId !== null && <span class="principal">{each.principalId}</span>}
-                <span class="about">{t.frames(each.received, each.sent)}</span>
                 <span class="about">
+                  {t.frames(each.received, each.sent)} ·{" "}
                   {each.api}/{each.stage} · {each.sourceIp} · {t.age} {since(each.connectedAt)} · {t.idle}{" "}
                   {since(each.lastActiveAt)}
                 </span>

@@ -77,6 +77,7 @@ async def visiting(
         viewport={"width": width, "height": height}, color_scheme=colours, locale=language
     )
     context.set_default_timeout(STEP_MS)
+    context.set_default_navigation_timeout(4 * STEP_MS)  # functions that serve a page start first
     visit = Visit(await context.new_page())
     try:
         yield visit

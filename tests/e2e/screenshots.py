@@ -66,6 +66,8 @@ async def picture_console(browser: Browser) -> None:
             while not (await gateway.http.get("/v1/statistics")).json()["counts"].get("Delivered"):
                 (await gateway.invoke("SweepFunction", {})).raise_for_status()
                 await ann.heartbeat()
+        later = {"target": {"clients": ["carl"]}, "msg": {"text": "later"}, "delaySeconds": 3600}
+        (await gateway.http.post("/v1/messages", json=later)).raise_for_status()
         await page.goto(f"{gateway.url}/admin/")
         await page.get_by_label("To (client ids").fill("ann, ben, carl")
         await page.get_by_role("button", name="Push", exact=True).click()
@@ -76,6 +78,8 @@ async def picture_console(browser: Browser) -> None:
         await page.get_by_label("Client id", exact=True).fill("ben")
         await page.get_by_role("button", name="Search").click()
         await expect(page.get_by_text("1 connections")).to_be_visible()
+        await expect(page.get_by_role("region", name="Scheduled")).to_contain_text("to 1 clients")
+        await expect(page.get_by_role("region", name="Dead letters")).to_contain_text("None")
         await page.screenshot(path=PICTURES / "console.png", full_page=True)
 
 

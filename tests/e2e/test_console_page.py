@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import uuid
 from contextlib import asynccontextmanager
@@ -25,9 +26,12 @@ if TYPE_CHECKING:
     from tests.e2e.browsing import Colours
     from tests.e2e.gateway_process import GatewayProcess
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+# Functions start while a page loads: on a busy machine more than once in a test.
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
 
 BUSINESS, ACKNOWLEDGE, CLOSE = 1, 2, 15
+CLIENTS = 10
+"""A push to all has about as many seconds to be paused in, at one post a second."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -39,7 +43,9 @@ async def browser() -> AsyncGenerator[Browser]:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def gateway(browser: Browser) -> AsyncGenerator[GatewayProcess]:  # noqa: ARG001 — without a browser nothing is started
     port = free_port()
-    async with running_gateway(main_job("redis", port), port=port) as running:
+    # So slow that a push to all is still under way when somebody looks.
+    arguments = main_job("redis", port, BroadcastRate="1", ConnectRate="0")
+    async with running_gateway(arguments, port=port) as running:
         yield running
 
 
@@ -84,19 +90,72 @@ async def test_a_delayed_push_is_cancelled(browser: Browser, gateway: GatewayPro
         await push(page, somebody(), delay="3600")
         messages = page.get_by_role("region", name="Messages")
         await expect(messages.get_by_role("button", pressed=True)).to_contain_text("scheduled")
-        await messages.get_by_role("button", name="Cancel").click()
+        scheduled = page.get_by_role("region", name="Scheduled")
+        await expect(scheduled.get_by_role("listitem")).to_contain_text("to 1 clients")
+        await scheduled.get_by_role("button", name="Cancel").click()
 
         await expect(messages.get_by_role("button", pressed=True)).to_contain_text("cancelled")
+        await expect(scheduled).to_contain_text("No message waits for its time.")
 
 
-async def test_a_broadcast_is_followed(browser: Browser, gateway: GatewayProcess) -> None:
-    async with operating(browser, gateway) as page, gateway.client(somebody()) as client:
+async def test_a_broadcast_is_followed_paused_and_resumed(
+    browser: Browser, gateway: GatewayProcess
+) -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        page = await stack.enter_async_context(operating(browser, gateway))
+        running = page.get_by_role("region", name="Running")
+        await expect(running).to_contain_text("No push to many or to all is on its way.")
+        clients = [
+            await stack.enter_async_context(gateway.client(somebody())) for _ in range(CLIENTS)
+        ]
         await page.get_by_label("To all who are connected").check()
+        await page.get_by_label("Keep until acknowledged").uncheck()
         await page.get_by_role("button", name="Push", exact=True).click()
-        await client.receive_until(BUSINESS)
+        await running.get_by_role("button", name="Pause").click()
+        await expect(running.get_by_role("listitem")).to_contain_text("paused")
+        assert await violations(page) == []
+        await running.get_by_role("button", name="Go on").click()
+        envelopes = [await client.receive_until(BUSINESS) for client in clients]
+        await expect(running.get_by_role("listitem")).to_have_count(0)
 
-        messages = page.get_by_role("region", name="Messages")
-        await expect(messages.get_by_role("definition").first).not_to_have_text("0")
+    assert [each["msg"] for each in envelopes] == [{"text": "hello"}] * CLIENTS
+
+
+async def test_dead_letters_are_told_shown_and_redriven(
+    browser: Browser, gateway: GatewayProcess
+) -> None:
+    record = {"recordId": "r1", "sentAt": 1_700_000_000_000, "kind": "fan-out", "messageId": "m1"}
+    left = [{"name": "jobs", "waiting": 1, "hidden": 0, "records": [{**record, "content": "<i>"}]}]
+    async with operating(browser, gateway) as page:
+        dead = page.get_by_role("region", name="Dead letters")
+        await expect(dead).to_contain_text("None: no job was given up.")
+        # What a function gives up takes five attempts and half an hour to lie there.
+        await page.route("**/v1/dead-letters", lambda route: route.fulfill(json={"queues": left}))
+        await expect(dead).to_contain_text("fan-out m1")
+        await dead.get_by_text("The job", exact=True).click()
+        await expect(dead.locator("pre")).to_have_text("<i>")
+        await dead.get_by_role("button", name="Give them to their functions again").click()
+        await expect(page.get_by_role("log")).to_have_text("0 are in their queues again.")
+        await page.get_by_role("button", name="Switch to Chinese").click()
+        await expect(page.get_by_role("region", name="死信")).to_contain_text("约 1 个等待")
+        assert await violations(page) == []
+
+
+async def test_the_inspector_leads_from_a_queue_back_to_its_sender(
+    browser: Browser, gateway: GatewayProcess
+) -> None:
+    async with visiting(browser) as visit:
+        page = visit.page
+        await page.goto(gateway.inspector_url)
+        await expect(page.get_by_role("status")).to_have_text("live")
+        name = somebody()
+        async with gateway.client(name):  # whose CONNECTION comes by the deliver queue
+            await page.get_by_role("searchbox").fill(name)
+            rows = page.get_by_role("listbox").get_by_role("option")
+            await rows.filter(has_text="DeliverFunction").filter(has_text="event").first.click()
+            causes = page.get_by_role("region", name="Details").get_by_role("listitem")
+            await expect(causes.filter(has_text="handshake")).to_be_visible()
+            await expect(causes.filter(has_text="ConnectFunction")).to_be_visible()
 
 
 async def test_a_client_is_found_and_disconnected_with_a_reason(
