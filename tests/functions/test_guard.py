@@ -65,6 +65,7 @@ ROUTES = [
     ("POST", "/message/send", "push"),
     ("POST", "/v1/messages", "push"),
     ("POST", "/v1/messages:batch", "push"),
+    ("GET", "/v1/messages", "read"),
     ("GET", "/v1/messages/{messageId}", "read"),
     ("DELETE", "/v1/messages/{messageId}", "push"),
     ("PATCH", "/v1/messages/{messageId}", "push"),
@@ -74,6 +75,8 @@ ROUTES = [
     ("GET", "/v1/clients/{clientId}/inbox", "read"),
     ("POST", "/v1/presence:query", "read"),
     ("GET", "/v1/statistics", "read"),
+    ("GET", "/v1/dead-letters", "read"),
+    ("POST", "/v1/dead-letters/redrive", "admin"),
 ]
 
 
