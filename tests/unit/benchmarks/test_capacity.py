@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from benchmarks.capacity import (
+    MILLION,
     Deployment,
     Prices,
+    Quotas,
     Work,
     broadcast,
     even_shards,
@@ -146,6 +148,49 @@ def test_heartbeats_cost_more_than_the_connections_that_send_them() -> None:
 def test_a_storm_beyond_the_quota_takes_as_long_as_the_quota_makes_it() -> None:
     assert storm_seconds(1_000_000, connects_per_second=500) == pytest.approx(2010)
     assert storm_seconds(1000, connects_per_second=500) == pytest.approx(2.5)
+
+
+def test_the_page_names_a_source_for_each_price_and_quota() -> None:
+    prices, quotas, deployment = Prices(), Quotas(), Deployment()
+    sources = [
+        line.split("|")
+        for line in PAGE.read_text(encoding="utf-8").partition("## Sources")[2].splitlines()
+        if line.startswith("| ")
+    ]
+    beyond = f"${prices.message_beyond_a_billion * MILLION:.2f}"
+    figures = [
+        f"{quotas.connects_per_second}, can be raised",
+        f"{quotas.requests_per_second:,}, can be raised",
+        f"${prices.message * MILLION:.2f} a million, {beyond} beyond a billion",
+        f"${prices.connection_minute * MILLION:.2f} a million",
+        f"${prices.lambda_request * MILLION:.2f} a million, ${prices.lambda_gb_second:.10f}",
+        f"${prices.read_unit * MILLION:.3f} and ${prices.write_unit * MILLION:.3f} a million",
+        f"{deployment.posts_per_cpu_second:,}",
+    ]
+
+    found = {figure.strip(): where.strip() for _, _, figure, where, _ in sources}
+
+    assert [each for each in figures if not found.get(each)] == []
+
+
+def test_a_push_costs_its_messages_its_workers_and_its_requests() -> None:
+    prices = Prices(
+        message=1.0,
+        message_beyond_a_billion=1.0,
+        lambda_request=1.0,
+        lambda_gb_second=1.0,
+        read_unit=1.0,
+        write_unit=1.0,
+    )
+
+    found = broadcast(1000, deployment=Deployment(broadcast_rate=0), prices=prices)
+    done = work(even_shards(1000))
+
+    reads = done.shard_reads + done.claims + done.payments
+    writes = 4 * (done.claims + done.pages) + done.payments + 6
+    assert found.messages_dollars == 1000
+    assert found.lambda_dollars == pytest.approx(found.worker_seconds * 1.0 + found.most_workers)
+    assert found.store_dollars == pytest.approx(reads + writes)
 
 
 def test_the_page_has_the_tables_of_today() -> None:
