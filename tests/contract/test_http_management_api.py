@@ -14,6 +14,7 @@ from botocore.credentials import Credentials
 
 from cloudpush.errors import ConfigurationWrong
 from cloudpush.management import HttpManagementApi
+from cloudpush.management import api as api_module
 from cloudpush.management import pool as pool_module
 from cloudpush.ports import Outcome, Post
 from tests.fakes.certificates import make_contexts
@@ -473,6 +474,45 @@ class TestDeadline:
         )
 
         assert list(outcomes) == [Outcome.SENT, Outcome.UNAVAILABLE, Outcome.SENT]
+
+    async def test_the_slowest_of_many_keep_nobody_waiting(
+        self,
+        api: HttpManagementApi,
+        server: ScriptedServer,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setattr(api_module, "PATIENCE_SECONDS", 0.01)
+        for slow in ("C3=", "C7="):
+            server.script(slow, Reply(after=asyncio.Event()))
+
+        outcomes = await api.post_to_connections(
+            [Post(f"C{number}=", b"hello") for number in range(40)], deadline_seconds=3600
+        )
+
+        late = [index for index, each in enumerate(outcomes) if each is Outcome.UNAVAILABLE]
+        assert late == [3, 7]
+        assert outcomes.count(Outcome.SENT) == 38
+
+    async def test_more_than_a_twentieth_have_until_the_deadline(
+        self,
+        api: HttpManagementApi,
+        server: ScriptedServer,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setattr(api_module, "PATIENCE_SECONDS", 0)
+        gate = asyncio.Event()
+        for slow in ("C3=", "C7=", "C8="):
+            server.script(slow, Reply(after=gate))
+        server.expected_pending = 3
+        call = asyncio.create_task(
+            api.post_to_connections([Post(f"C{number}=", b"hello") for number in range(40)])
+        )
+        await server.all_pending.wait()
+        await post(api, Post(ALICE, b"marker"))
+
+        gate.set()
+
+        assert list(await call) == [Outcome.SENT] * 40
 
     async def test_what_waits_for_a_line_is_never_sent(
         self, make_api: Callable[..., HttpManagementApi], server: ScriptedServer

@@ -23,7 +23,7 @@ import logging
 import zlib
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -31,6 +31,8 @@ import msgspec
 from cloudpush import protocol
 from cloudpush.errors import QueueUnavailable, StoreUnavailable
 from cloudpush.model import YOUNG_MS, Connection, Delivery, Drain, Eviction, Welcome
+from cloudpush.pacing import is_quota
+from cloudpush.parking import Parking
 from cloudpush.ports import Outcome, Post
 
 if TYPE_CHECKING:
@@ -72,6 +74,8 @@ class Outlet:
     jobs: JobQueue
     """The deliver queue: where what must be tried again waits."""
     gateway: ManagementApi
+    parking: Parking = field(default_factory=Parking)
+    """Whom no page of a fan-out waits for."""
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,11 +90,14 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """Given up, and why: a loss that somebody should see."""
     throttled: int = 0
     """Posts that the gateway answered 429; their connections stand in a list all the same."""
+    parked: int = 0
+    """Those of `waiting` that nothing was posted to: a job does it."""
 
     @property
     def posts(self) -> int:
         """Return how many posts it tells of."""
-        return len(self.sent) + len(self.waiting) + len(self.gone) + len(self.dropped)
+        told_of = len(self.sent) + len(self.waiting) + len(self.gone) + len(self.dropped)
+        return told_of - self.parked
 
     def __add__(self, other: Report) -> Report:
         """Return both as one."""
@@ -100,6 +107,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
             gone=[*self.gone, *other.gone],
             dropped=[*self.dropped, *other.dropped],
             throttled=self.throttled + other.throttled,
+            parked=self.parked + other.parked,
         )
 
 
@@ -144,16 +152,25 @@ async def deliver(  # noqa: PLR0913 — what, to whom, for whom, and how long
 ) -> Report:
     """Post a publication to these connections, all in flight together.
 
+    The first attempt of a fan-out leaves those that are parked to a job.
+
     Raises:
         QueueUnavailable: what must be tried again could not be kept.
         StoreUnavailable: it was of a fan-out, and refusals could not be noted.
     """
     envelope = protocol.UnaddressedEnvelope(publication)
+    parked: list[Connection] = []
+    if is_fanned_out and attempt == 1:
+        connections, parked = outlet.parking.divide(connections, now_ms=clock())
     posts = [Post(each.connection_id, envelope.address_to(each)) for each in connections]
     outcomes = await outlet.gateway.post_to_connections(posts, deadline_seconds=deadline_seconds)
     report = _classify(
         connections, outcomes, attempt=attempt, may_open=_may_open(outlet.store, clock())
     )
+    if is_fanned_out:
+        _note_failures(connections, outcomes, parking=outlet.parking, now_ms=clock())
+    if parked:
+        report += Report(waiting=parked, parked=len(parked))
     # First what must not be lost. If this fails, the whole call does, and is repeated by whoever
     # made it: at least once. What follows is bookkeeping, and can be made up for.
     for seconds, together in _apart(report.waiting, attempt).items():
@@ -328,6 +345,25 @@ def look_again(client_ids: Iterable[str], *, jobs: JobQueue, delay_seconds: int 
 def delay_seconds(attempt: int) -> int:
     """Return how long a job waits after this attempt: 1, 2, 4 seconds and so on."""
     return int(2 ** (attempt - 1))
+
+
+def _note_failures(
+    connections: Sequence[Connection],
+    outcomes: Sequence[Outcome],
+    *,
+    parking: Parking,
+    now_ms: int,
+) -> None:
+    """Note who failed for itself; so many that it is the gateway's doing are nobody's own."""
+    failed = [
+        each for each, outcome in zip(connections, outcomes, strict=True) if outcome.is_temporary
+    ]
+    if is_quota(len(failed), posts=len(connections)):
+        failed = []
+    sent = (
+        each for each, outcome in zip(connections, outcomes, strict=True) if outcome is Outcome.SENT
+    )
+    parking.note(failed=failed, sent=sent, now_ms=now_ms)
 
 
 def _apart(connections: Sequence[Connection], attempt: int) -> dict[int, list[Connection]]:

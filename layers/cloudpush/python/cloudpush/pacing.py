@@ -35,6 +35,11 @@ MAX_WAIT_MS: Final = 3_000
 _log = logging.getLogger(__name__)
 
 
+def is_quota(failed: int, *, posts: int) -> bool:
+    """Tell whether so many failed of so many posts that it is nobody's own doing."""
+    return failed >= max(LEAST_REFUSED, posts // 20)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
     """What may be posted that nobody waits for."""
@@ -65,7 +70,7 @@ class Budget:
         Raises:
             StoreUnavailable: perhaps it was noted.
         """
-        if throttled >= max(LEAST_REFUSED, posts // 20):
+        if is_quota(throttled, posts=posts):
             self.store.slow_down(now_ms=now_ms)
 
 

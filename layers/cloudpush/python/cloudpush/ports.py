@@ -939,7 +939,8 @@ class ManagementApi(Protocol):
         outcome of those before. A post is sent again in one case alone: the keep-alive connection
         to the gateway had carried an answer before, and was lost before any byte of this one, so
         the gateway had most likely closed it between the two. A post that has no answer at the
-        deadline is `UNAVAILABLE`; it may have arrived. An id that no connection can have is
+        deadline is `UNAVAILABLE`; it may have arrived. So is the slowest twentieth of a call if the
+        others do not wait for it. An id that no connection can have is
         `REFUSED`.
 
         Raises:
