@@ -697,6 +697,9 @@ def test_a_shard_is_counted_without_who_is_gone(store: ConnectionStore, harness:
     for each in (expired, forgotten):
         store.forget(each.connection_id, now_ms=T0)
 
-    counts = [store.count_shard(shard, now_ms=now_ms) for now_ms in (T0 + 8, T0 + 9)]
+    counts = [store.count_shards([shard], now_ms=now_ms) for now_ms in (T0 + 8, T0 + 9)]
+    elsewhere = connection("elsewhere", "bob")
+    store.admit(elsewhere, policy=Policy.MULTI, now_ms=T0)
 
     assert counts == [1 + len(others), 1]
+    assert store.count_shards([shard, harness.shard_of(elsewhere)], now_ms=T0 + 9) == 2

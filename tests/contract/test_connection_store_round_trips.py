@@ -148,3 +148,9 @@ def test_a_page(harness: Harness, *, is_redis: bool) -> None:
     stale = round_trips(harness, lambda: store.read_stale(shard, seen_before_ms=NOW, now_ms=NOW))
 
     assert (empty, page, stale) == ((1, 2, 2) if is_redis else (1, 1, 1))
+
+
+def test_a_count(harness: Harness, *, is_redis: bool) -> None:
+    count = round_trips(harness, lambda: harness.store.count_shards(range(32), now_ms=NOW))
+
+    assert count == (1 if is_redis else 32)

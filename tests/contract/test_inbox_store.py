@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cloudpush.model import INBOX_DEPTH, INBOX_LIFETIME_MS, Copy, Inbox, shard_of
+from cloudpush.model import INBOX_DEPTH, INBOX_LIFETIME_MS, Copy, Inbox, Place, shard_of
 from cloudpush.ports import Append, Claim, Copies, Grant, InboxPage
 from cloudpush.stores import inbox_rules as rules
 from tests.contract.connection_stores import T0
@@ -636,3 +636,22 @@ def test_a_shard_is_read_page_by_page(inboxes: InboxStore) -> None:
 
     assert sorted(found) == sorted(names)
     assert clients_in(inboxes.read_shard(7, now_ms=T0 + INBOX_LIFETIME_MS)) == ()
+
+
+def test_several_shards_are_read_as_each_alone(inboxes: InboxStore) -> None:
+    for number in range(40):
+        inboxes.open(f"c{number}", epoch="e1", now_ms=T0)
+    shards = sorted({shard_of(f"c{number}") for number in range(40)})
+    first = inboxes.read_shard(shards[0], limit=1, now_ms=T0)
+    places = [
+        Place(shard=shards[0], cursor=first.cursor),
+        *(Place(shard=each) for each in shards[1:]),
+    ]
+
+    pages = inboxes.read_shards(places, limit=2, now_ms=T0)
+
+    alone = [
+        inboxes.read_shard(each.shard, cursor=each.cursor, limit=2, now_ms=T0) for each in places
+    ]
+    assert list(pages) == alone
+    assert len(alone) > 20

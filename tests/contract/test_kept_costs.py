@@ -12,7 +12,7 @@ import pytest
 from cloudpush import accepting, greeting, inbox, messaging
 from cloudpush.delivery import Outlet
 from cloudpush.mailroom import Mailroom
-from cloudpush.model import Policy, Publication, Trigger, Welcome
+from cloudpush.model import Place, Policy, Publication, Trigger, Welcome
 from cloudpush.rights import EVERYBODY
 from tests.contract.connection_stores import T0, connection
 from tests.fakes.jobs import RecordingJobQueue
@@ -136,3 +136,11 @@ async def test_what_each_path_costs(
         assert set(found.values()) == {0}
     else:
         assert found == {path: costs[kind] for path, costs in COSTS.items()}
+
+
+def test_what_a_page_of_inboxes_costs(kept: Kept, kind: str, counted: Callable[[], int]) -> None:
+    counted()
+
+    kept.inboxes.read_shards([Place(shard=each) for each in range(8)], limit=10, now_ms=T0)
+
+    assert counted() == {"memory": 0, "redis": 1, "dynamodb": 8}[kind]

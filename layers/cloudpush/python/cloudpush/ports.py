@@ -185,8 +185,11 @@ class ConnectionStore(Protocol):
         """
         ...
 
-    def count_shard(self, shard: int, *, now_ms: int) -> int:
-        """Return how many connections `read_shard` would come to. A hint, a second old at most."""
+    def count_shards(self, shards: Sequence[int], *, now_ms: int) -> int:
+        """Return how many connections `read_shard` would come to, of all of these shards.
+
+        A hint, a second old at most. Round trips as for `read_shards`.
+        """
         ...
 
     def ping(self) -> None:
@@ -403,6 +406,15 @@ class InboxStore(Protocol):
         self, shard: int, *, cursor: str | None = None, limit: int = 500, now_ms: int
     ) -> InboxPage:
         """Return the next clients of a shard that have an inbox, in a stable order."""
+        ...
+
+    def read_shards(
+        self, places: Sequence[Place], *, limit: int, now_ms: int
+    ) -> Sequence[InboxPage]:
+        """Return what `read_shard` would for each of these shards, each at most `limit`.
+
+        Together they cost no more round trips than one of them, where the store can do that.
+        """
         ...
 
 

@@ -61,10 +61,7 @@ def read(
         legs = [_slice(message.clients, each, limit) for each in places]
         return legs if message.qos else _resolve(legs, mailroom, now_ms)
     if message.qos:
-        inboxes = (
-            mailroom.inboxes.read_shard(each.shard, cursor=each.cursor, limit=limit, now_ms=now_ms)
-            for each in places
-        )
+        inboxes = mailroom.inboxes.read_shards(places, limit=limit, now_ms=now_ms)
         return [Leg(clients=page.client_ids, cursor=page.cursor) for page in inboxes]
     pages = mailroom.outlet.store.read_shards(places, limit=limit, now_ms=now_ms)
     return [Leg(connections=page.connections, cursor=page.cursor) for page in pages]

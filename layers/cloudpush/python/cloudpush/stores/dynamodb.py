@@ -307,13 +307,17 @@ class DynamoDbConnectionStore:
         )
         return Page(connections=tuple(items.connection_in(item) for item in found), cursor=last)
 
-    def count_shard(self, shard: int, *, now_ms: int) -> int:
-        """See `ports.ConnectionStore.count_shard`. It reads the whole shard to count them."""
-        return self._table.count(
-            items.shard_partition(shard),
-            condition=IS_LIVE,
-            values={":now": items.number(now_ms)},
+    def count_shards(self, shards: Sequence[int], *, now_ms: int) -> int:
+        """See `ports.ConnectionStore.count_shards`. It reads all of them, some side by side."""
+        counts = self._table.side_by_side(
+            lambda shard: self._table.count(
+                items.shard_partition(shard),
+                condition=IS_LIVE,
+                values={":now": items.number(now_ms)},
+            ),
+            shards,
         )
+        return sum(counts)
 
     def ping(self) -> None:
         """See `ports.ConnectionStore.ping`. It reads an item that is not there."""

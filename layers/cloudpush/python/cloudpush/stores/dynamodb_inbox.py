@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
+    from cloudpush.model import Place
     from cloudpush.stores.dynamodb_items import Item
 
 IS_ABSENT: Final = "attribute_not_exists(#pk)"
@@ -320,6 +321,17 @@ class DynamoDbInboxStore:
     ) -> InboxPage:
         """See `ports.InboxStore.read_shard`."""
         return self._page(shard, IS_KEPT, {":now": items.number(now_ms)}, cursor, limit)
+
+    def read_shards(
+        self, places: Sequence[Place], *, limit: int, now_ms: int
+    ) -> Sequence[InboxPage]:
+        """See `ports.InboxStore.read_shards`. It is a Query for each, some side by side."""
+        return self._table.side_by_side(
+            lambda each: self.read_shard(
+                each.shard, cursor=each.cursor, limit=limit, now_ms=now_ms
+            ),
+            places,
+        )
 
     def _page(
         self, shard: int, condition: str, values: Item, cursor: str | None, limit: int

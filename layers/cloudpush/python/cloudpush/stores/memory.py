@@ -153,9 +153,10 @@ class MemoryConnectionStore:
             cursor=page.cursor,
         )
 
-    def count_shard(self, shard: int, *, now_ms: int) -> int:
-        """See `ports.ConnectionStore.count_shard`."""
-        return len(self.read_shard(shard, limit=sys.maxsize, now_ms=now_ms).connections)
+    def count_shards(self, shards: Sequence[int], *, now_ms: int) -> int:
+        """See `ports.ConnectionStore.count_shards`."""
+        pages = (self.read_shard(each, limit=sys.maxsize, now_ms=now_ms) for each in shards)
+        return sum(len(each.connections) for each in pages)
 
     def ping(self) -> None:
         """See `ports.ConnectionStore.ping`."""

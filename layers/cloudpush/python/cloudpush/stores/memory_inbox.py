@@ -14,7 +14,7 @@ from cloudpush.stores import inbox_rules as rules
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from cloudpush.model import Publication
+    from cloudpush.model import Place, Publication
 
 
 class MemoryInboxStore:
@@ -194,6 +194,15 @@ class MemoryInboxStore:
             return self._page(
                 shard, lambda row: row.kept_until_ms > now_ms, cursor=cursor, limit=limit
             )
+
+    def read_shards(
+        self, places: Sequence[Place], *, limit: int, now_ms: int
+    ) -> Sequence[InboxPage]:
+        """See `ports.InboxStore.read_shards`."""
+        return [
+            self.read_shard(each.shard, cursor=each.cursor, limit=limit, now_ms=now_ms)
+            for each in places
+        ]
 
     def _page(
         self, shard: int, fits: Callable[[Inbox], bool], *, cursor: str | None, limit: int

@@ -224,10 +224,12 @@ class RedisConnectionStore:
             cursor=page.cursor,
         )
 
-    def count_shard(self, shard: int, *, now_ms: int) -> int:
-        """See `ports.ConnectionStore.count_shard`."""
-        with translated_errors():
-            return self._client.zcount(self._shard_key(shard), f"({now_ms}", "+inf")
+    def count_shards(self, shards: Sequence[int], *, now_ms: int) -> int:
+        """See `ports.ConnectionStore.count_shards`."""
+        with translated_errors(), self._client.pipeline(transaction=False) as pipeline:
+            for each in shards:
+                pipeline.zcount(self._shard_key(each), f"({now_ms}", "+inf")
+            return sum(pipeline.execute())
 
     def ping(self) -> None:
         """See `ports.ConnectionStore.ping`."""

@@ -59,6 +59,10 @@ class Pipeline(Protocol):
         """ZCARD; the answer comes from `execute`."""
         ...
 
+    def zcount(self, name: str, min: str, max: str) -> object:  # noqa: A002 — theirs
+        """ZCOUNT; the answer comes from `execute`."""
+        ...
+
     def zrange(self, name: str, start: str | int, end: str, **options: bool | int) -> object:
         """ZRANGE; the answer comes from `execute`: pairs of member and score."""
         ...
@@ -113,10 +117,6 @@ class Client(Protocol):
 
     def ping(self) -> object:
         """PING."""
-        ...
-
-    def zcount(self, name: str, min: str, max: str) -> int:  # noqa: A002 — theirs
-        """ZCOUNT."""
         ...
 
     def pipeline(self, *, transaction: bool) -> Pipeline:

@@ -26,6 +26,7 @@ from cloudpush.model import (
     Copy,
     Entry,
     Inbox,
+    Place,
     Publication,
     shard_of,
 )
@@ -240,17 +241,30 @@ class RedisInboxStore:
         self, shard: int, *, cursor: str | None = None, limit: int = 500, now_ms: int
     ) -> InboxPage:
         """See `ports.InboxStore.read_shard`."""
-        home = f"{self._prefix}{{{shard:03}}}"
+        [page] = self.read_shards([Place(shard=shard, cursor=cursor)], limit=limit, now_ms=now_ms)
+        return page
+
+    def read_shards(
+        self, places: Sequence[Place], *, limit: int, now_ms: int
+    ) -> Sequence[InboxPage]:
+        """See `ports.InboxStore.read_shards`."""
         with translated_errors(), self._client.pipeline(transaction=False) as pipeline:
-            first = "-" if cursor is None else f"({cursor}"
-            pipeline.zrange(f"{home}:inboxes", first, "+", bylex=True, offset=0, num=limit)
-            pipeline.zrange(f"{home}:inbox-ends", "-inf", str(now_ms), byscore=True)
-            members, over = pipeline.execute()
-        gone = frozenset(over)
-        return InboxPage(
-            client_ids=tuple(each for each in members if each not in gone),
-            cursor=members[-1] if len(members) == limit else None,
-        )
+            for each in places:
+                home = f"{self._prefix}{{{each.shard:03}}}"
+                first = "-" if each.cursor is None else f"({each.cursor}"
+                pipeline.zrange(f"{home}:inboxes", first, "+", bylex=True, offset=0, num=limit)
+                pipeline.zrange(f"{home}:inbox-ends", "-inf", str(now_ms), byscore=True)
+            answers = pipeline.execute()
+        pages: list[InboxPage] = []
+        for members, over in zip(answers[::2], answers[1::2], strict=True):
+            gone = frozenset(over)
+            pages.append(
+                InboxPage(
+                    client_ids=tuple(each for each in members if each not in gone),
+                    cursor=members[-1] if len(members) == limit else None,
+                )
+            )
+        return pages
 
     def _keys(self, client_id: str) -> list[str]:
         """Return KEYS as the scripts name them (inbox/prelude.lua)."""
