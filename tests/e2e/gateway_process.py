@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import socket
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+import botocore.session
 import httpx
 import psutil
 from websockets.asyncio.client import ClientConnection, connect
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 OUR_TEMPLATE = "template.yaml"
-START_SECONDS = 30.0
+START_SECONDS = 60.0
 STOP_SECONDS = 3.0
 ANSWER_SECONDS = 40.0
 
@@ -85,6 +87,25 @@ class GatewayProcess:
     async def invoke(self, function: str, event: Mapping[str, Any]) -> httpx.Response:
         """Invoke a function through the Invoke API."""
         return await self.http.post(f"/2015-03-31/functions/{function}/invocations", json=event)
+
+    async def send_to_queue(self, name: str, body: str) -> None:
+        """Send a record to an embedded queue."""
+        address = re.search(r"SQS +is +moto at (\S+)", self.banner)
+        assert address is not None, self.banner
+
+        def send() -> None:
+            sqs: Any = botocore.session.get_session().create_client(
+                "sqs",
+                endpoint_url=address[1],
+                region_name="us-east-1",
+                aws_access_key_id="test",
+                aws_secret_access_key="test",
+            )
+            [url] = [each for each in sqs.list_queues()["QueueUrls"] if each.endswith(f"/{name}")]
+            sqs.send_message(QueueUrl=url, MessageBody=body)
+            sqs.close()
+
+        await asyncio.to_thread(send)
 
     @asynccontextmanager
     async def client(

@@ -17,7 +17,8 @@ from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
 from cloudpush import clock
-from cloudpush.model import TARGETS_PER_SHARD
+from cloudpush.jobs import encode_job
+from cloudpush.model import TARGETS_PER_SHARD, Drain, Notice, Receipt, ReceiptState
 from local_gateway.privileges import record
 from tests.e2e.gateway_process import (
     ROOT,
@@ -315,4 +316,31 @@ async def fail(tour: Tour) -> None:
         await tour.gateway.invoke(function, {"Records": [record]})
 
 
-PARTS: Final = (be_let_in, speak, come_back, speak_to_many, ask, keep_silent, fail, broadcast)
+async def come_to_life(tour: Tour) -> None:
+    """Jobs that lie in the dead-letter queues, and are done after all."""
+    receipt = Receipt(message_id="0", client_id="buried", state=ReceiptState.EXPIRED, at_ms=1)
+    for queue, job in (
+        ("DeadLetterQueue", Drain(client_ids=["buried"])),
+        ("ReceiptDeadLetterQueue", Notice(receipts=[receipt])),
+    ):
+        await tour.gateway.send_to_queue(queue, encode_job(job))
+
+    told = await tour.call("GET", "/v1/dead-letters")
+    done = await tour.call("POST", "/v1/dead-letters/redrive")
+
+    assert [each["waiting"] for each in told["queues"]] == [1, 1]
+    assert done == {"redriven": 2, "left": 0}
+    await tour.told("buried", "expired")
+
+
+PARTS: Final = (
+    be_let_in,
+    speak,
+    come_back,
+    speak_to_many,
+    ask,
+    come_to_life,
+    keep_silent,
+    fail,
+    broadcast,
+)

@@ -69,7 +69,7 @@ class Namespace:
     def unload(self) -> None:
         """Forget the modules; code that still runs keeps its own."""
         _namespaces.pop(self.prefix, None)
-        for name in [name for name in sys.modules if name.partition(".")[0] == self.prefix]:
+        for name in [name for name in list(sys.modules) if name.partition(".")[0] == self.prefix]:
             del sys.modules[name]
 
     def _finds(self, top: str) -> bool:
