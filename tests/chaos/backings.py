@@ -54,8 +54,11 @@ class Backing(Protocol):
         """Return the port that it is on, once the gateway runs."""
         ...
 
-    def restart(self) -> None:
-        """Kill it as a machine's failure does, and start it on what it had written."""
+    def restart(self) -> bool:
+        """Kill it as a machine's failure does, and start it on what it had written.
+
+        False if it has no disk, and lives on.
+        """
         ...
 
     def message_ids(self) -> Iterable[str]:
@@ -90,12 +93,13 @@ class ValkeyBacking:
         del gateway  # it is a server of its own
         return self.server.port
 
-    def restart(self) -> None:
+    def restart(self) -> bool:
         process = cast("Any", self.server)._process
         process.send_signal(signal.SIGKILL)
         process.wait()
         self.server.stop()
         self.server.start(timeout=START_SECONDS)
+        return True
 
     def message_ids(self) -> Iterable[str]:
         keys = self._client.scan_iter("*:message:*", count=1000)
@@ -128,8 +132,8 @@ class DynamoDbBacking:
         self.messages = DynamoDbMessageStore(self._client, TABLE)
         return port
 
-    def restart(self) -> None:
-        """Do nothing: what is in memory alone would be lost."""
+    def restart(self) -> bool:
+        return False  # what is in memory alone would be lost
 
     def message_ids(self) -> Iterable[str]:
         pages = self._client.get_paginator("scan").paginate(

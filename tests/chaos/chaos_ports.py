@@ -36,6 +36,8 @@ _chance = Random(f"{_variables['CHAOS_SEED']} {_function} {_ordinal()}")
 
 def _may_die() -> None:
     if _chance.random() < _deaths and _switch.exists():
+        with _switch.with_name("deaths").open("ab") as file:
+            file.write(b".")
         sys.stderr.flush()
         os._exit(1)
 

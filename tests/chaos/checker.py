@@ -28,17 +28,21 @@ from tests.chaos.clients import LiveClient
 from tests.chaos.cutting import Way, breaking_way
 from tests.chaos.profile import Outcome, Profile
 from tests.chaos.promise import Audit
-from tests.chaos.sending import Sender
+from tests.chaos.sending import Publisher, Sender
 from tests.chaos.service import faulty_service
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Generator
+
     from tests.chaos.backings import Backing
     from tests.e2e.gateway_process import GatewayProcess
+
+LOOK_SECONDS = 0.2
+"""How long a look at a message that is not done waits for the next."""
 
 
 async def run(profile: Profile) -> Outcome:
     """Run the profile, and return what it came to."""
-    began = time.monotonic()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with running_backing(profile.store, folder) as backing:
@@ -50,7 +54,7 @@ async def run(profile: Profile) -> Outcome:
                 ) as gateway,
             ):
                 way.target = backing.meet(gateway)
-                return await _Run(profile, folder, gateway, backing, way, began).run()
+                return await _Run(profile, folder, gateway, backing, way).run()
 
 
 @dataclass
@@ -60,7 +64,8 @@ class _Run:
     gateway: GatewayProcess
     backing: Backing
     way: Way
-    began: float
+    seconds: dict[str, float] = field(default_factory=dict[str, float])
+    restarts: int = 0
     ending: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self) -> Outcome:
@@ -75,26 +80,29 @@ class _Run:
             for name, each in clients.items()
         ]
         lives.append(asyncio.create_task(self._sweep()))
-        await self._break()
-        accepted = await self._send(list(clients))
-        await self._mend()
-        for client in clients.values():
-            client.is_restless = False
-        await self._rest()
+        with self._timed("sending"):
+            await self._break()
+            accepted = await self._send(list(clients))
+        with self._timed("coming to rest"):
+            await self._mend()
+            for client in clients.values():
+                client.is_restless = False
+            await asyncio.to_thread(self._rest)
         self.ending.set()
         for life in lives:
             life.cancel()
         await asyncio.gather(*lives, return_exceptions=True)
-        audit = Audit(self.backing, accepted, clients)
-        violations = audit.violations()
+        with self._timed("looking"):
+            audit = Audit(self.backing, accepted, clients)
+            violations = audit.violations()
         return Outcome(
-            accepted=len(accepted),
+            messages=len(accepted),
             refused=profile.messages - len(accepted),
-            counts=dict(audit.counts),
+            copies=dict(audit.counts),
             taken=sum(len(each.taken) for each in clients.values()),
-            reconnects=sum(each.reconnects for each in clients.values()),
-            cuts=self.way.cuts,
-            seconds=time.monotonic() - self.began,
+            connects=sum(each.connects for each in clients.values()),
+            faults={**await self._count_faults(), **_count_unrest(clients.values())},
+            seconds=self.seconds,
             violations=violations,
         )
 
@@ -112,21 +120,27 @@ class _Run:
 
     async def _send(self, names: list[str]) -> set[int]:
         profile = self.profile
-        sender = Sender(names, seed=profile.seed)
-        numbers = iter(range(profile.messages))
+        sender = Sender(names, seed=profile.seed, lists=profile.lists, wide=profile.wide)
+        everything = range(profile.messages)
+        strides = iter(
+            [everything[at : at + profile.stride] for at in everything[:: profile.stride]]
+        )
         restarts = {
             round((index + 1) * profile.messages / (profile.restarts + 1))
             for index in range(profile.restarts)
         }
 
-        async def send() -> None:
+        async def send(name: str) -> None:
+            socket = Publisher(name, self.gateway.websocket_url, sender.accepted)
             async with httpx.AsyncClient(base_url=self.gateway.url, timeout=30) as http:
-                for number in numbers:
-                    if number in restarts:
-                        await asyncio.to_thread(self.backing.restart)
-                    await sender.send(number, http)
+                for numbers in strides:
+                    for _ in restarts.intersection(numbers):
+                        was_killed = await asyncio.to_thread(self.backing.restart)
+                        self.restarts += was_killed
+                    await sender.send(numbers, http, socket)
+            await socket.close()
 
-        await asyncio.gather(*(send() for _ in range(profile.senders)))
+        await asyncio.gather(*(send(f"publisher-{n}") for n in range(profile.senders)))
         return sender.accepted
 
     async def _sweep(self) -> None:
@@ -136,14 +150,39 @@ class _Run:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.ending.wait(), self.profile.sweep_seconds)
 
-    async def _rest(self) -> None:
-        """Return when every message is done, or the time is over."""
-        deadline = time.monotonic() + self.profile.rest_seconds
-        left = await asyncio.to_thread(lambda: list(self.backing.message_ids()))
-        while left and time.monotonic() < deadline:
-            left = await asyncio.to_thread(self._unfinished, left)
-            await asyncio.sleep(0.5)
+    def _rest(self) -> None:
+        """Return when every message is done, or when nothing has come to its end for long."""
+        for message_id in self.backing.message_ids():
+            deadline = time.monotonic() + self.profile.rest_seconds
+            while not self._is_done(message_id):
+                if time.monotonic() > deadline:
+                    return
+                time.sleep(LOOK_SECONDS)
 
-    def _unfinished(self, message_ids: list[str]) -> list[str]:
-        found = ((each, self.backing.messages.get(each, now_ms=0)) for each in message_ids)
-        return [each for each, record in found if record and record.state is not MessageState.DONE]
+    def _is_done(self, message_id: str) -> bool:
+        record = self.backing.messages.get(message_id, now_ms=0)
+        return record is None or record.state is MessageState.DONE
+
+    async def _count_faults(self) -> dict[str, int]:
+        answer = await self.gateway.http.get("/_gateway/faults")
+        told = answer.json()["faults"]
+        deaths = self.folder / "deaths"
+        return {
+            **{name: told[name]["times"] for name in self.profile.faults},
+            "a function died in a call": deaths.stat().st_size if deaths.exists() else 0,
+            "a connection to the store broke": self.way.cuts,
+            **({"the store was killed": self.restarts} if self.profile.restarts else {}),
+        }
+
+    @contextlib.contextmanager
+    def _timed(self, part: str) -> Generator[None]:
+        began = time.monotonic()
+        yield
+        self.seconds[part] = round(time.monotonic() - began, 1)
+
+
+def _count_unrest(clients: Collection[LiveClient]) -> dict[str, int]:
+    return {
+        "a client let its connection go": sum(each.drops for each in clients),
+        "a client forgot to acknowledge": sum(each.silences for each in clients),
+    }

@@ -22,7 +22,11 @@ BEAT_SECONDS = 10.0
 class LiveClient(Client):
     """A client that keeps `seq` and comes back whenever its connection is lost."""
 
-    reconnects = 0
+    connects = 0
+    drops = 0
+    """How often it let its connection go, without a word half of the time."""
+    silences = 0
+    """How often it forgot to acknowledge."""
     is_restless = True
     """Whether it lets connections go, and acknowledges only most of what it gets."""
 
@@ -34,7 +38,7 @@ class LiveClient(Client):
                 query |= {"epoch": self.epoch, "seq": self.seq}
             with contextlib.suppress(OSError, WebSocketException, TimeoutError):
                 async with connect(f"{url}?{urlencode(query)}", ping_interval=None) as socket:
-                    self.reconnects += 1
+                    self.connects += 1
                     beating = asyncio.create_task(self._beat(socket))
                     try:
                         await self._read(socket, chance)
@@ -61,6 +65,7 @@ class LiveClient(Client):
             if any(each.get("qos") for each in envelopes):
                 await self._acknowledge(socket, chance, envelopes)
             if self.is_restless and chance.random() < 0.03:
+                self.drops += 1
                 if chance.random() < 0.5:
                     socket.transport.abort()
                 return
@@ -75,6 +80,7 @@ class LiveClient(Client):
         drawn = chance.random() if self.is_restless else 1.0
         last = envelopes[-1]
         if drawn < 0.05:
+            self.silences += 1
             return
         if drawn < 0.15 and (self.epoch, self.seq) == (last["epoch"], last["seq"]):
             await socket.send(json.dumps({"msgType": 2, "messageId": last["messageId"]}))

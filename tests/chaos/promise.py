@@ -49,7 +49,9 @@ class Audit:
             record = self.backing.messages.get(message_id, now_ms=0)
             assert record is not None
             known[message_id] = record
-            receipts = self.backing.messages.read_receipts(message_id, now_ms=0).receipts
+            receipts = self.backing.messages.read_receipts(
+                message_id, limit=1000, now_ms=0
+            ).receipts
             yield from self._about(record, receipts, waiting, seen)
         numbers = Counter(record.message.publication.msg["n"] for record in known.values())
         for number in self.accepted - numbers.keys():

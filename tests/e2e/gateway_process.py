@@ -161,7 +161,11 @@ class Client:
 
 @asynccontextmanager
 async def running_gateway(
-    arguments: Sequence[str], *, port: int | None = None, stop_seconds: float = STOP_SECONDS
+    arguments: Sequence[str],
+    *,
+    port: int | None = None,
+    start_seconds: float = START_SECONDS,
+    stop_seconds: float = STOP_SECONDS,
 ) -> AsyncGenerator[GatewayProcess]:
     """Start `python -m local_gateway` with these arguments, wait for `ready`, and stop it."""
     port = port or free_port()
@@ -169,7 +173,7 @@ async def running_gateway(
     gateway = GatewayProcess(process, port)
     try:
         assert process.stdout is not None
-        async with asyncio.timeout(START_SECONDS):
+        async with asyncio.timeout(start_seconds):
             while (line := await process.stdout.readline()) != b"ready\n":
                 assert line, await read_errors(process)
                 gateway.banner += line.decode()
