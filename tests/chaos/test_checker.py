@@ -9,9 +9,9 @@ from tests.chaos.profile import Profile
 
 
 @pytest.mark.valkey
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(420)
 async def test_nothing_is_lost_whatever_fails() -> None:
-    profile = Profile(messages=200)
+    profile = Profile(messages=200, rest_seconds=300)
 
     outcome = await run(profile)
 

@@ -457,7 +457,7 @@ _bodies = st.fixed_dictionaries(
 
 
 @settings(
-    max_examples=600,
+    max_examples=300,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

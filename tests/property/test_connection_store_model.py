@@ -239,7 +239,7 @@ def test_redis_does_what_the_model_does(valkey_port: int) -> None:
 
 def test_dynamodb_does_what_the_model_does() -> None:
     with moto_dynamodb() as empty:
-        compare(empty, examples=30)
+        compare(empty, examples=15)
 
 
 # --- the machine finds what an example does not ----------------------------------------------

@@ -180,7 +180,7 @@ def test_no_message_is_lost_on_valkey(valkey_port: int) -> None:
 @pytest.mark.timeout(300)
 def test_no_message_is_lost_on_moto() -> None:
     with moto_dynamodb() as empty:
-        hold(empty, examples=2, steps=12, has_time=False)
+        hold(empty, examples=1, steps=12, has_time=False)
 
 
 LONG = (pytest.mark.optional, pytest.mark.timeout(7200))
