@@ -70,7 +70,7 @@ AUTH_BANNER_jwt = $(BIN)/cloudpush development-secret $(DEVELOPMENT_SECRET) --ur
 
 .PHONY: test
 test: $(ALL) ## Run the tests, but for those of the build
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not optional and not build' $(ARGS)
+	$(BIN)/python -m pytest -n 2 -m 'not optional and not build' $(ARGS)
 
 .PHONY: sdks
 sdks: ## Fetch the AWS SDKs for JavaScript, which tests of the local gateway call it with

@@ -74,6 +74,11 @@ def monotonic() -> float:
     return time.monotonic() * _pace + _offset
 
 
+def ahead_ms() -> int:
+    """Return how many milliseconds the emulated time is ahead of the machine's."""
+    return _offset_ms if _pace else _offset_ms - machine_ms()
+
+
 @lru_cache(maxsize=8)
 def http_date(second: int) -> bytes:
     """Return the value of a `Date` header for `second` since the epoch (RFC 9110, 5.6.7)."""

@@ -66,7 +66,7 @@ def the_clock(timekeeper: Timekeeper) -> Resource:
         return {
             "now": iso(now_ms),
             "nowMs": now_ms,
-            "offsetSeconds": (now_ms - clock.machine_ms()) / 1000,
+            "offsetSeconds": clock.ahead_ms() / 1000,
             "isVirtual": clock.is_frozen(),
         }
 

@@ -107,12 +107,12 @@ async def test_time_waits_for_what_a_moment_has_set_going(room: Gateway) -> None
 @pytest.mark.clause("TIME-4")
 async def test_time_does_not_wait_for_what_ran_before(room: Gateway) -> None:
     client = await room.connect()
-    await client.send({"action": "sleep", "seconds": 1, "text": "late"})
+    await client.send({"action": "sleep", "seconds": 5, "text": "late"})
     began = time.monotonic()
 
     await room.advance(hours=1)
 
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 5
     assert [each.is_done for each in await room.invocations("sleep")][-1]
 
 

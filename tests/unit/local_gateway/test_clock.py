@@ -189,3 +189,10 @@ async def test_a_child_follows_its_parent() -> None:
     clock.follow(state)
 
     assert clock.state() == state
+
+
+@pytest.mark.usefixtures("running")
+async def test_how_far_it_is_ahead_is_what_it_was_moved_by() -> None:
+    await clock.advance(90)
+
+    assert {clock.ahead_ms() for _ in range(10_000)} == {90_000}

@@ -188,6 +188,8 @@ async def test_a_thread_that_prints_after_the_return_breaks_nothing(
             done.set()
         def handler(event, context):
             if event == "start":
+                go.clear()
+                done.clear()
                 threading.Thread(target=late).start()
                 go.set()
             else:
