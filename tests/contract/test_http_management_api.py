@@ -17,7 +17,7 @@ from cloudpush.management import HttpManagementApi
 from cloudpush.management import api as api_module
 from cloudpush.management import pool as pool_module
 from cloudpush.ports import Outcome, Post
-from tests.fakes.certificates import make_contexts
+from tests.fakes.certificates import Contexts, make_contexts
 from tests.fakes.credentials import StaticCredentials
 from tests.fakes.http_server import Reply, Request, ScriptedServer, answer
 
@@ -634,6 +634,85 @@ class TestConnecting:
         api = make_api(server.url.replace("http:", "https:"))
 
         assert await post(api) == [Outcome.UNAVAILABLE]
+
+
+class TestTls:
+    @pytest.fixture
+    def contexts(self, tmp_path: Path) -> Contexts:
+        return make_contexts(tmp_path)
+
+    @pytest.fixture
+    async def server(self, contexts: Contexts) -> AsyncIterator[ScriptedServer]:
+        async with ScriptedServer(contexts.server) as server:
+            yield server
+
+    @pytest.fixture
+    def api(
+        self, make_api: Callable[..., HttpManagementApi], contexts: Contexts
+    ) -> HttpManagementApi:
+        return make_api(ssl_context=contexts.client)
+
+    async def test_line_closed_between_two_posts_costs_nothing(
+        self, api: HttpManagementApi, server: ScriptedServer
+    ) -> None:
+        await post(api)
+        server.abort_lines()
+
+        assert await post(api) == [Outcome.SENT]
+        assert server.opened == 2
+
+    async def test_answer_with_which_the_server_says_goodbye_counts(
+        self, api: HttpManagementApi, server: ScriptedServer
+    ) -> None:
+        server.script(ALICE, Reply([OK], closes=True))
+        server.script(BOB, Reply([b"HTTP/1.1 410 Gone\r\n\r\n", b"body"], closes=True))
+
+        outcomes = [await post(api), await post(api, Post(BOB, b"")), await post(api)]
+
+        assert outcomes == [[Outcome.SENT], [Outcome.GONE], [Outcome.SENT]]
+
+    async def test_largest_post_and_smallest_pieces_arrive(
+        self, api: HttpManagementApi, server: ScriptedServer
+    ) -> None:
+        server.script(ALICE, Reply([bytes([byte]) for byte in OK]))
+
+        assert await post(api, Post(ALICE, b"x" * 131_072)) == [Outcome.SENT]
+        assert [request.body for request in server.requests] == [b"x" * 131_072]
+
+    async def test_server_that_hangs_up_in_the_handshake_is_unavailable(
+        self,
+        make_api: Callable[..., HttpManagementApi],
+        contexts: Contexts,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.close()
+
+        async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as listening:
+            port = listening.sockets[0].getsockname()[1]
+            api = make_api(f"https://127.0.0.1:{port}/dev", ssl_context=contexts.client)
+
+            assert await post(api) == [Outcome.UNAVAILABLE]
+        assert "1 x cannot connect: ConnectionResetError" in caplog.text
+
+    async def test_call_that_is_given_up_in_the_handshake_ends(
+        self, make_api: Callable[..., HttpManagementApi], contexts: Contexts
+    ) -> None:
+        gate = asyncio.Event()
+
+        async def keep_waiting(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await gate.wait()
+            writer.close()
+
+        async with await asyncio.start_server(keep_waiting, "127.0.0.1", 0) as listening:
+            port = listening.sockets[0].getsockname()[1]
+            api = make_api(f"https://127.0.0.1:{port}/dev", ssl_context=contexts.client)
+
+            outcomes = await api.post_to_connections([HELLO], deadline_seconds=0.05)
+
+            assert outcomes == [Outcome.UNAVAILABLE]
+            await api.aclose()
+            gate.set()
 
 
 class TestClosing:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
-from hypothesis import given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from cloudpush.management.answer import Answer, AnswerGarbled, AnswerReader
@@ -53,6 +53,80 @@ def test_answers_are_read_however_they_are_cut(
 
         assert [reader.feed(piece) for piece in before] == [None] * len(before)
         assert reader.feed(last) == expected
+
+
+NAMES = st.lists(
+    st.sampled_from(
+        [
+            b"Date",
+            b"x-amzn-RequestId",
+            b"Content-Length",
+            b"content-length",
+            b"Connection",
+            b"Transfer-Encoding",
+            b"X-Content-Length",
+            b"Connection ",
+            b"no colon",
+        ]
+    ),
+    max_size=4,
+)
+VALUES = st.sampled_from(
+    [
+        b"0",
+        b"1",
+        b"00",
+        b"close",
+        b"keep-alive",
+        b"chunked",
+        b"",
+        b"a:b",
+        b"a\nb",
+        b"x\r\n y",
+        b"x\r\nContent-Length: 1",
+        b"x\r\nConnection: close",
+        b"x\r\n\r\nHTTP/1.1 410 Gone",
+    ]
+)
+
+
+@st.composite
+def two_that_are_alike(draw: st.DrawFn) -> tuple[bytes, bytes]:
+    """Return two answers with the same fields, of which some have other values."""
+    names = draw(NAMES)
+    first = [draw(VALUES) for _ in names]
+    second = [draw(st.sampled_from([value, draw(VALUES)])) for value in first]
+    statuses = [draw(st.sampled_from([200, 200, 202, 410])) for _ in range(2)]
+    bodies = [draw(st.sampled_from([b"", b"", b"x"])) for _ in range(2)]
+    lines = [
+        [b"HTTP/1.1 %d OK" % status, *map(b"%b: %b".__mod__, zip(names, values, strict=True))]
+        for status, values in zip(statuses, (first, second), strict=True)
+    ]
+    one, other = (
+        b"\r\n".join([*each, b"Content-Length: 0", b"", body])
+        for each, body in zip(lines, bodies, strict=True)
+    )
+    return one, other
+
+
+def read(reader: AnswerReader, data: bytes) -> Answer | str | None:
+    try:
+        return reader.feed(data)
+    except AnswerGarbled as error:
+        return str(error)
+
+
+@settings(max_examples=500)
+@given(two_that_are_alike())
+def test_an_answer_means_the_same_whatever_was_read_before(answers: tuple[bytes, bytes]) -> None:
+    first, second = answers
+    reader = AnswerReader()
+    before = read(reader, first)
+    assume(isinstance(before, Answer) and not before.is_last)
+
+    again = read(reader, second)
+
+    assert again == read(AnswerReader(), second)
 
 
 @given(

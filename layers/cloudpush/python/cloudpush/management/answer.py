@@ -20,6 +20,8 @@ _FRAMING: Final = re.compile(
     rb"\r\n(content-length|transfer-encoding|connection)[ \t]*:[ \t]*([^\r\n]*)", re.IGNORECASE
 )
 _ERROR_TYPE: Final = re.compile(rb"\r\nx-amzn-errortype[ \t]*:[ \t]*([\w.]+)", re.IGNORECASE)
+_FRAMING_NAMES: Final = frozenset({b"content-length", b"transfer-encoding", b"connection"})
+_NAME: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _STATUS_LINE: Final = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: [^\r\n]*)?(?:\r\n|$)")
 _CHUNK_SIZE: Final = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n]*)?")
 _LENGTH: Final = re.compile(rb"[0-9]{1,10}")
@@ -52,6 +54,9 @@ class _Framing(msgspec.Struct, frozen=True, kw_only=True):
     is_chunked: bool = False
     is_until_close: bool = False
     is_last: bool
+
+
+_NO_BODY: Final = _Framing(is_last=False)
 
 
 # A gateway frames most of its answers alike: what it means is worked out once.
@@ -87,10 +92,31 @@ def _frame(status: int, minor_version: bytes, fields: tuple[tuple[bytes, bytes],
     return _Framing(is_until_close=True, is_last=True)
 
 
+def _alike(head: bytes) -> re.Pattern[bytes] | None:
+    """Return how every answer looks that means the same as one with this head and no body.
+
+    Status line and framing fields are as they are here, and the same others have other values. As
+    no value has the end of a line in it, `_FRAMING` would find the same. None: a field is unusual.
+    """
+    status_line, *fields = head.split(_CRLF)
+    parts = [re.escape(status_line)]
+    for field in fields:
+        name, colon, _ = field.partition(b":")
+        if not colon or not _NAME.fullmatch(name):
+            return None
+        is_framing = name.lower() in _FRAMING_NAMES
+        parts.append(re.escape(field) if is_framing else re.escape(name) + rb":[^\r\n]*+")
+    return re.compile(rb"\r\n".join(parts) + rb"\r\n\r\n")
+
+
 class AnswerReader:
     """Reads answers to one request after another, in pieces of any size."""
 
     def __init__(self) -> None:
+        self._usual: re.Pattern[bytes] | None = None
+        """How an answer looks that means `_usual_answer`: most differ in their date and ids alone,
+        and one match tells as much as reading it."""
+        self._usual_answer = Answer(_OK, is_last=False)
         self._pending: bytes = b""
         self._answer: Answer | None = None
         self._sized = 0
@@ -106,6 +132,9 @@ class AnswerReader:
         Raises:
             AnswerGarbled: this is not HTTP/1.1, or larger than the limits.
         """
+        is_between = self._answer is None and not self._pending
+        if is_between and self._usual is not None and self._usual.fullmatch(data):
+            return self._usual_answer
         while self._answer is None:
             if self._pending:
                 data = self._pending + data
@@ -143,7 +172,10 @@ class AnswerReader:
         self._is_until_close = framing.is_until_close
         self._chunks = _ChunkReader() if framing.is_chunked else None
         if status < _MULTIPLE_CHOICES:
-            return Answer(status, framing.is_last)
+            answer = Answer(status, framing.is_last)
+            if self._usual is None and framing == _NO_BODY:
+                self._usual, self._usual_answer = _alike(head), answer
+            return answer
         kind = _ERROR_TYPE.search(head)
         return Answer(status, framing.is_last, kind[1].decode() if kind else "")
 

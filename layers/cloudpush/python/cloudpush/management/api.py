@@ -143,6 +143,7 @@ class HttpManagementApi:
             if call.last_timer is not None:
                 call.last_timer.cancel()
             call.abandon()  # does something only if the caller was cancelled
+            call.let_go()
         if call.troubles:
             _log.warning("%d posts: %s", len(posts), call.describe_troubles())
         return cast("list[Outcome]", call.outcomes)
@@ -165,11 +166,12 @@ class HttpManagementApi:
     def _write(self, exchange: Exchange) -> bytes:
         """Return the whole request, signed now: a post may have waited for a line."""
         endpoint, body, method = self._endpoint, exchange.body, exchange.method
+        connection_id = exchange.connection_id
         signed = self._signer.sign(
-            method, endpoint.canonical_path_of(exchange.connection_id), body, now_ms=self._now_ms()
+            method, endpoint.canonical_path_of(connection_id), body, now_ms=self._now_ms()
         )
         head = (
-            f"{method} {endpoint.path_of(exchange.connection_id)} HTTP/1.1\r\n"
+            f"{method} {endpoint.path_of(connection_id)} HTTP/1.1\r\n"
             f"{signed}{self._trace}\r\nContent-Length: {len(body)}\r\n\r\n"
         )
         return head.encode() + body
@@ -223,17 +225,18 @@ class _Call:
         if isinstance(answer, str):
             outcome, trouble = Outcome.UNAVAILABLE, answer
         else:
-            status = answer.status
+            status, trouble = answer.status, ""
             outcome = _OUTCOMES.get(status) or (
                 Outcome.UNAVAILABLE if status >= _SERVER_ERRORS else Outcome.REFUSED
             )
-            # Never the body: that of a wrong signature repeats the session token.
-            trouble = f"{status} {answer.error_type}".rstrip()
+            if outcome is Outcome.UNAVAILABLE or outcome is Outcome.REFUSED:
+                # Never the body: that of a wrong signature repeats the session token.
+                trouble = f"{status} {answer.error_type}".rstrip()
         self.outcomes[exchange.index] = outcome
-        if outcome is Outcome.UNAVAILABLE or outcome is Outcome.REFUSED:
+        if trouble:
             self.troubles[trouble] += 1
         self._open -= 1
-        if self.done.done():
+        if self._open > self._last or self.done.done():
             return
         if not self._open:
             self.done.set_result(None)
@@ -249,6 +252,11 @@ class _Call:
                 if exchange.line is not None:
                     exchange.line.abort("no answer before the deadline")
                 self.finish(exchange, "no answer before the deadline")
+
+    def let_go(self) -> None:
+        """Forget the exchanges, which know the call: else the collector has to find them."""
+        self.first.clear()
+        self._exchanges.clear()
 
     def describe_troubles(self) -> str:
         """Return what kept posts from an outcome of their own, and how often, for the log."""

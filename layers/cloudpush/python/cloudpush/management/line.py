@@ -14,6 +14,7 @@ from cloudpush.management.answer import AnswerGarbled, AnswerReader
 
 if TYPE_CHECKING:
     from cloudpush.management.answer import Answer
+    from cloudpush.management.tls import TlsSession
 
 _BUFFER_BYTES: Final = 4096
 """A typical answer has 300 bytes. asyncio's other kind of protocol allocates 256 KB a read."""
@@ -80,15 +81,25 @@ class LineOwner(Protocol):
 
 
 class Line(asyncio.BufferedProtocol):
-    """A connection from `opened` to `lost`; its owner sets `exchange` by `start`."""
+    """A connection from `opened` to `lost`; its owner sets `exchange` by `start`.
 
-    def __init__(self, owner: LineOwner) -> None:
+    Args:
+        owner: is told what happens, and of nothing else than a line that was opened.
+        tls: of a line to a server of https.
+    """
+
+    def __init__(self, owner: LineOwner, tls: TlsSession | None = None) -> None:
         self._owner = owner
+        self._tls = tls
+        self._agreed: asyncio.Future[None] | None = (
+            None if tls is None else asyncio.get_running_loop().create_future()
+        )
         self._reader = AnswerReader()
         self._buffer = memoryview(bytearray(_BUFFER_BYTES))
         self._transport: asyncio.Transport | None = None
         self.exchange: Exchange | None = None
         self.is_open = False
+        self._was_opened = False
         self.has_answered = False
         """It carried an exchange before: the server may have closed it since, unseen."""
         self.has_heard = False
@@ -101,7 +112,23 @@ class Line(asyncio.BufferedProtocol):
         self.exchange = exchange
         self.has_heard = False
         exchange.line = self
+        if self._tls is not None:
+            request = self._tls.seal(request)
         cast("asyncio.Transport", self._transport).write(request)
+
+    async def agree(self) -> None:
+        """Wait until the line can be used; where that fails it is closed.
+
+        Raises:
+            OSError: TLS is not agreed.
+        """
+        if self._agreed is None:
+            return
+        try:
+            await self._agreed
+        except BaseException:
+            self.abort("TLS was not agreed")
+            raise
 
     def abort(self, fault: str) -> None:
         """Close at once; the owner hears `lost` in a later turn of the loop."""
@@ -115,13 +142,16 @@ class Line(asyncio.BufferedProtocol):
         return cast("asyncio.Transport", self._transport).get_write_buffer_size() > 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take the transport: TCP is connected and TLS agreed."""
+        """Take the transport: TCP is connected."""
         self._transport = cast("asyncio.Transport", transport)
-        self.is_open = True
         raw: socket.socket | None = transport.get_extra_info("socket")
         if raw is not None and hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux
             raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNACKNOWLEDGED_MS)
-        self._owner.opened(self)
+        if self._tls is None:
+            self._open()
+        else:
+            self._tls.shake_hands()
+            self._transport.write(self._tls.take_outgoing())
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Lend the transport a buffer to read into."""
@@ -130,19 +160,19 @@ class Line(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         """Take what was read into the buffer."""
-        self.has_heard = True
-        if self.exchange is None:
-            # Nothing was asked: a 408 for an idle line, or something worse.
-            self.abort("bytes that nobody asked for")
+        data = bytes(self._buffer[:nbytes])
+        tls = self._tls
+        if tls is None:
+            self._take(data)
             return
-        try:
-            answer = self._reader.feed(bytes(self._buffer[:nbytes]))
-        except AnswerGarbled as error:
-            self.abort(f"garbled answer: {error}")
-            return
-        if answer is not None:
-            self.has_answered = True
-            self._owner.answered(self, answer)
+        said = self._decrypt(tls, data)
+        if tls.is_over:
+            self.is_open = False
+        if said:
+            self._take(said)
+        if tls.is_over:
+            self.eof_received()
+            cast("asyncio.Transport", self._transport).close()
 
     def eof_received(self) -> None:
         """Take the end of the stream; the transport then closes itself."""
@@ -156,4 +186,52 @@ class Line(asyncio.BufferedProtocol):
         self.is_open = False
         if exc is not None:
             self.fault = f"{type(exc).__name__}: {exc}"
-        self._owner.lost(self)
+        if self._was_opened:
+            self._owner.lost(self)
+        else:
+            self._disagree(exc or ConnectionResetError(self.fault))
+
+    def _take(self, data: bytes) -> None:
+        self.has_heard = True
+        if self.exchange is None:
+            # Nothing was asked: a 408 for an idle line, or something worse.
+            self.abort("bytes that nobody asked for")
+            return
+        try:
+            answer = self._reader.feed(data)
+        except AnswerGarbled as error:
+            self.abort(f"garbled answer: {error}")
+            return
+        if answer is not None:
+            self.has_answered = True
+            self._owner.answered(self, answer)
+
+    def _open(self) -> None:
+        self.is_open = self._was_opened = True
+        if self._agreed is not None and not self._agreed.done():
+            self._agreed.set_result(None)
+        self._owner.opened(self)
+
+    def _disagree(self, error: Exception) -> None:
+        if self._agreed is not None and not self._agreed.done():
+            self._agreed.set_exception(error)
+            self._agreed.exception()  # whoever waited is told; nobody may
+
+    def _decrypt(self, tls: TlsSession, data: bytes) -> bytes:
+        """Return what the server says; the handshake, which comes first, is nothing of it."""
+        try:
+            said = tls.receive(data)
+        except OSError as error:
+            self._send_outgoing(tls)  # an alert
+            self._disagree(error)
+            self.abort(f"{type(error).__name__}: {error}")
+            return b""
+        self._send_outgoing(tls)
+        if tls.is_agreed and not self._was_opened:
+            self._open()
+        return said
+
+    def _send_outgoing(self, tls: TlsSession) -> None:
+        outgoing = tls.take_outgoing()
+        if outgoing:
+            cast("asyncio.Transport", self._transport).write(outgoing)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from cloudpush.management.addresses import Addresses
 from cloudpush.management.line import Line
+from cloudpush.management.tls import TlsSession
 
 if TYPE_CHECKING:
     import ssl
@@ -143,8 +144,7 @@ class LinePool:
         if self._shrink_timer is None:
             self._shrink_timer = self.loop.call_later(IDLE_MS / 1000, self._shrink)
 
-    def _take_idle(self) -> Line | None:
-        now_ms = self._now_ms()
+    def _take_idle(self, now_ms: int) -> Line | None:
         while self._idle:
             line = self._idle.pop()
             if line.is_open and 0 <= now_ms - line.idle_since_ms <= IDLE_MS:
@@ -169,8 +169,9 @@ class LinePool:
         self._grow()
 
     def _serve_idle(self) -> None:
+        now_ms = self._now_ms()
         while self._idle and (exchange := _take(self._queue)) is not None:
-            line = self._take_idle()
+            line = self._take_idle(now_ms)
             if line is None:
                 self._queue.appendleft(exchange)
                 break
@@ -195,19 +196,21 @@ class LinePool:
         async with asyncio.timeout(OPENING_SECONDS):
             for address in await self._addresses.get():
                 try:
-                    await self.loop.create_connection(
-                        lambda: Line(self),
-                        address,
-                        self._endpoint.port,
-                        ssl=self._ssl_context,
-                        server_hostname=self._endpoint.host if self._ssl_context else None,
+                    _, line = await self.loop.create_connection(
+                        self._new_line, address, self._endpoint.port
                     )
+                    await line.agree()
                 except OSError as error:
                     self._addresses.forget()
                     fault = error
                 else:
                     return
         raise fault or OSError("the host has no address")
+
+    def _new_line(self) -> Line:
+        if self._ssl_context is None:
+            return Line(self)
+        return Line(self, TlsSession(self._ssl_context, self._endpoint.host))
 
     def _end_opening(self, task: asyncio.Task[None]) -> None:
         self._openings.discard(task)
