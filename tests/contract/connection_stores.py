@@ -296,6 +296,18 @@ def wait_for_cluster(client: Redis) -> None:
     pytest.fail("the Valkey cluster of one node did not come up")
 
 
+def holding(harness: Harness, most: int) -> ConnectionStore:
+    """Return a store beside the harness's, in which a client holds so many connections at most."""
+    if harness.redis is not None:
+        client = cast("Client", cast("Any", harness.store)._client)
+        return RedisConnectionStore(client, max_connections=most)
+    if harness.dynamodb is not None:
+        return DynamoDbConnectionStore(
+            harness.dynamodb, harness.table_name, sleep=harness.slept.append, max_connections=most
+        )
+    return MemoryConnectionStore(max_connections=most)
+
+
 @contextlib.contextmanager
 def valkey(port: int) -> Generator[Empty]:
     """The Redis store on that server, which is flushed for each harness."""

@@ -7,11 +7,13 @@ in the memory model. No threads: every point of interruption is tried, and each 
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
+from cloudpush.errors import TooManyConnections
 from cloudpush.model import Policy
 from tests.contract.connection_stores import (
     T0,
@@ -19,12 +21,14 @@ from tests.contract.connection_stores import (
     Harness,
     connection,
     empty_memory,
+    holding,
     unseen,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from cloudpush.model import Connection
     from cloudpush.ports import Admission, ConnectionStore
 
 A, B = connection("A"), connection("B", at_ms=T0 + 1)
@@ -138,3 +142,54 @@ def test_a_call_that_is_interrupted_by_another_is_as_if_one_came_first(
             if outcome is None:
                 break
             assert outcome in allowed, (second.name, at_request)
+
+
+def connect_within(
+    harness: Harness, store: ConnectionStore, connections: list[Connection], *, at_request: int
+) -> tuple[list[str], bool]:
+    """Admit them all at once: each is stopped before the given request for all that follow it.
+
+    Return whom the store let in, and whether anybody was stopped.
+    """
+    one, *others = connections
+    requests = itertools.count()
+    admitted: list[str] = []
+    is_stopped = False
+
+    def stop() -> None:
+        nonlocal is_stopped
+        if next(requests) == at_request:
+            harness.before_request.remove(stop)
+            is_stopped = True
+            if others:
+                found, _ = connect_within(harness, store, others, at_request=at_request)
+                admitted.extend(found)
+
+    harness.before_request.append(stop)
+    with contextlib.suppress(TooManyConnections):
+        store.admit(one, policy=Policy.MULTI, now_ms=NOW)
+        admitted.append(one.connection_id)
+    if stop in harness.before_request:
+        harness.before_request.remove(stop)
+    return admitted, is_stopped
+
+
+def test_of_connects_at_the_same_time_no_more_are_let_in_than_a_client_may_hold(
+    empty: Empty,
+) -> None:
+    racers = [connection(f"c{number}") for number in range(6)]
+    at_request = 0
+    while True:
+        harness = empty()
+        store = holding(harness, most=2)
+
+        admitted, is_stopped = connect_within(harness, store, racers, at_request=at_request)
+
+        if not is_stopped:
+            break
+        held = store.resolve(["alice"], now_ms=NOW)["alice"]
+        assert len(admitted) == 2, at_request
+        assert sorted(admitted) == [each.connection_id for each in held], at_request
+        at_request += 1
+    is_in_memory = harness.redis is None and harness.dynamodb is None
+    assert (at_request == 0) == is_in_memory
