@@ -47,7 +47,7 @@ class Visit(Timed, kw_only=True):
         now_ms = clock.now_ms()
         return tokens.sign(
             Principal(name=name),
-            secret=self.secret.encode(),
+            key=self.secret,
             rules=tokens.TokenRules(),
             issued_at_ms=now_ms,
             expires_at_ms=now_ms + _TOKEN_MS,

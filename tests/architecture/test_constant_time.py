@@ -38,7 +38,7 @@ _COMPARING: Final = (ast.Eq, ast.NotEq, ast.In, ast.NotIn)
 VERIFYING: Final = {
     f"{LAYER}/api_keys.py": set[str](),
     f"{LAYER}/tickets.py": {"named == principal.client_id"},
-    f"{LAYER}/tokens.py": {"header.get('alg') != rules.algorithm"},
+    f"{LAYER}/tokens.py": {"header.alg != rules.algorithm"},
     f"{LAYER}/secret.py": set[str](),
     f"{LAYER}/signing_keys.py": set[str](),
     f"{LAYER}/webhooks/signing.py": set[str](),

@@ -14,6 +14,7 @@ import uvicorn
 
 from cloudpush import protocol, tokens
 from cloudpush.errors import CloudpushError, Unauthorized
+from cloudpush.signing_keys import key_of
 from cloudpush.tokens import TokenRules
 from local_gateway import template
 from local_gateway.api import Identity
@@ -40,9 +41,12 @@ RULES = TokenRules()
 class _Keys:
     """`ports.SigningKeys` of one secret."""
 
-    def find(self, key_id: str | None) -> list[bytes | PyJWK]:
+    def __init__(self) -> None:
+        self._keys = [key_of(SECRET.encode())]
+
+    def find(self, key_id: str | None) -> list[PyJWK]:
         del key_id
-        return [SECRET.encode()]
+        return self._keys
 
 
 KEYS = _Keys()

@@ -22,6 +22,7 @@ from cloudpush.jwks import (
     JwksKeys,
     read_key_set,
 )
+from cloudpush.signing_keys import key_of
 from cloudpush.tokens import TokenRules
 from tests.fakes.auth import SECRET, a_token, claims_of
 from tests.fakes.key_server import (
@@ -35,6 +36,8 @@ from tests.fakes.push_service import ManualClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from jwt import PyJWK
 
     from tests.fakes.key_server import KeyServer
 
@@ -287,9 +290,9 @@ class TestConfusion:
 
     def test_a_deployment_with_a_secret_takes_no_public_key(self) -> None:
         class Secrets:
-            def find(self, key_id: str | None) -> list[bytes]:
+            def find(self, key_id: str | None) -> list[PyJWK]:
                 del key_id
-                return [SECRET.encode()]
+                return [key_of(SECRET.encode())]
 
         for token in (ProviderKey(algorithm=each).sign() for each in PUBLIC_ALGORITHMS):
             with pytest.raises(Unauthorized):

@@ -11,7 +11,7 @@ import datetime as dt
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 from cloudpush import api_keys, clock, ids, rights, tokens, wiring
 from cloudpush.errors import CloudpushError
@@ -21,6 +21,8 @@ from cloudpush.settings import PLAIN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from jwt import PyJWK
 
     from cloudpush.access import ApiKey
 
@@ -80,10 +82,10 @@ def _sign(parsed: argparse.Namespace) -> str:
     rules = wiring.current().settings.token_rules
     if rules.algorithm != tokens.SYMMETRIC:
         raise ValueError("tokens of this deployment are signed by its identity provider")
-    [secret, *_] = wiring.current().signing_keys.find(None)
+    [key, *_] = wiring.current().signing_keys.find(None)
     return _token(
         _principal(parsed.subject, parsed.push, parsed.scope),
-        secret=cast("bytes", secret),
+        key=key,
         rules=rules,
         seconds=parsed.seconds,
     )
@@ -121,7 +123,7 @@ def _make_development_secret(parsed: argparse.Namespace) -> str:
     parsed.file.write_text(json.dumps(content))
     alice = _token(
         _principal("alice", [rights.ANYBODY], [each.value for each in Scope]),
-        secret=secret.encode(),
+        key=secret,
         rules=tokens.TokenRules(),
         seconds=12 * _HOUR_SECONDS,
     )
@@ -143,13 +145,15 @@ def _principal(subject: str, patterns: Sequence[str], scopes: Sequence[str]) -> 
     )
 
 
-def _token(principal: Principal, *, secret: bytes, rules: tokens.TokenRules, seconds: int) -> str:
+def _token(
+    principal: Principal, *, key: PyJWK | str, rules: tokens.TokenRules, seconds: int
+) -> str:
     if not 0 < seconds <= tokens.TOKEN_LIFETIME_MS // 1000:
         raise ValueError(f"--seconds must be 1 to {tokens.TOKEN_LIFETIME_MS // 1000}")
     now_ms = clock.now_ms()
     return tokens.sign(
         principal,
-        secret=secret,
+        key=key,
         rules=rules,
         issued_at_ms=now_ms,
         expires_at_ms=now_ms + seconds * 1000,

@@ -784,7 +784,7 @@ class StatisticsStore(Protocol):
 class SigningKeys(Protocol):
     """What the signatures of tokens are verified with: keys of one algorithm, and of no other."""
 
-    def find(self, key_id: str | None) -> Sequence[bytes | PyJWK]:
+    def find(self, key_id: str | None) -> Sequence[PyJWK]:
         """Return the keys that may have signed a token with this `kid`; none is an answer.
 
         They are fetched when first asked for, and kept for minutes.

@@ -11,12 +11,14 @@
 
 Whatever is wrong is `Unauthorized` with the same text: a forger learns nothing from it.
 
-PyJWT is imported with the first token. Half of a cold start of `authorize` would be `cryptography`,
-which it loads where that is installed: a layer of its own has it, for public keys alone.
+PyJWT is imported with the first token, or with the keys that it needs. Half of a cold start of
+`authorize` would be `cryptography`, which it loads where that is installed: a layer of its own has
+it, for public keys alone.
 """
 
 from __future__ import annotations
 
+import base64
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -27,6 +29,8 @@ from cloudpush.protocol import is_client_id
 from cloudpush.rights import Principal
 
 if TYPE_CHECKING:
+    from jwt import PyJWK
+
     from cloudpush.ports import SigningKeys
 
 TOKEN_BYTES: Final = 4096
@@ -57,6 +61,17 @@ class TokenRules(msgspec.Struct, frozen=True, kw_only=True):
     """One of `ALGORITHMS`. A key is of one algorithm, so that no key is taken for another's."""
 
 
+class _Header(msgspec.Struct, frozen=True):
+    """Of the header of a token nobody has verified: which key, and nothing else, goes by it."""
+
+    alg: str
+    kid: str | None = None
+    crit: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+_header_decoder = msgspec.json.Decoder(_Header)
+
+
 def verify(token: str, *, keys: SigningKeys, rules: TokenRules, now_ms: int) -> Principal:
     """Return whom a token speaks for.
 
@@ -68,13 +83,12 @@ def verify(token: str, *, keys: SigningKeys, rules: TokenRules, now_ms: int) -> 
 
     if len(token) > TOKEN_BYTES or not token.isascii():
         raise _refusal()
-    try:
-        header = jwt.get_unverified_header(token)
-        if header.get("alg") != rules.algorithm or "crit" in header:
-            raise _refusal()
-    except (jwt.PyJWTError, ValueError, RecursionError) as error:
-        raise _refusal() from error
-    for key in keys.find(_key_id_in(header)):
+    header = _read_header(token)
+    if header.alg != rules.algorithm or header.crit is not msgspec.UNSET:
+        raise _refusal()
+    if len(header.kid or "") > _KEY_ID_LENGTH:
+        raise _refusal()
+    for key in keys.find(header.kid):
         try:
             claims: dict[str, Any] = jwt.decode(
                 token,
@@ -99,7 +113,12 @@ def verify(token: str, *, keys: SigningKeys, rules: TokenRules, now_ms: int) -> 
 
 
 def sign(
-    principal: Principal, *, secret: bytes, rules: TokenRules, issued_at_ms: int, expires_at_ms: int
+    principal: Principal,
+    *,
+    key: PyJWK | str,
+    rules: TokenRules,
+    issued_at_ms: int,
+    expires_at_ms: int,
 ) -> str:
     """Return a token: what a backend does for its clients, here for the command line."""
     import jwt  # noqa: PLC0415 — see the module's docstring
@@ -116,15 +135,17 @@ def sign(
         claims["push"] = list(principal.targets)
     if principal.scopes:
         claims["scope"] = " ".join(sorted(each.value for each in principal.scopes))
-    return jwt.encode(claims, secret, algorithm=SYMMETRIC)
+    return jwt.encode(claims, key, algorithm=SYMMETRIC)
 
 
-def _key_id_in(header: dict[str, Any]) -> str | None:
-    """Return the `kid` of a header; PyJWT has seen to it that it is a text."""
-    key_id: str | None = header.get("kid")
-    if key_id is not None and len(key_id) > _KEY_ID_LENGTH:
-        raise _refusal()
-    return key_id
+def _read_header(token: str) -> _Header:
+    """Read what chooses the key. PyJWT reads a token as a whole, which takes ten times as long."""
+    encoded = token.partition(".")[0]
+    try:
+        text = base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4))
+        return _header_decoder.decode(text)
+    except (ValueError, RecursionError) as error:  # msgspec's errors are of the first kind
+        raise _refusal() from error
 
 
 def _read(claims: dict[str, Any], now_ms: int) -> Principal:
