@@ -67,18 +67,19 @@ class Hotkeys:
         match key.lower():
             case "o":
                 # A browser that has to be started would hold up every message meanwhile.
-                self._begin(self._open())
+                self._begin(self._open(stdout))
             case "r":
                 self._begin(self._reload())
             case "c":
-                print(_CLEARED, end="", file=stdout, flush=True)
+                print(f"{_CLEARED}{HELP}", file=stdout, flush=True)
             case "q":
                 self._stop()
             case _:
                 pass
 
-    async def _open(self) -> None:
-        await asyncio.to_thread(webbrowser.open, self._url)
+    async def _open(self, stdout: TextIO) -> None:
+        if not await asyncio.to_thread(webbrowser.open, self._url):
+            print(f"no browser was found: {self._url}", file=stdout, flush=True)
 
     def _begin(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)

@@ -8,6 +8,7 @@ import urllib.request
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from local_gateway.inspector.journal import Kind
+from local_gateway.inspector.selection import Selection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,6 +31,9 @@ _SIGNS: Final = {
     "why": ("!", "33"),
 }
 _RESET: Final = "\x1b[0m"
+_FAILED_COLOUR: Final = "31"
+_SWITCHING_PROTOCOLS: Final = 101
+_FIRST_ERROR: Final = 400
 _TIMEOUT_SECONDS: Final = 60
 """The feed says something every ten seconds."""
 
@@ -48,7 +52,8 @@ def parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--url", default="http://127.0.0.1:3000", help="where it runs (default: %(default)s)")
     add("--connection", metavar="ID", help="only what concerns this connection: an id's beginning")
-    add("--route", metavar="KEY", help="only messages and events of this route")
+    add("--client", metavar="NAME", help="only what concerns connections with this in their query")
+    add("--route", metavar="KEY", help="only messages of this route, and what comes of them")
     add(
         "--kind",
         action="append",
@@ -64,10 +69,14 @@ def run(arguments: Sequence[str], out: TextIO, errors: TextIO, *, has_colours: b
     """Follow until Ctrl-C or until the emulator stops, and return the exit code."""
     options = parser().parse_args(arguments)
     is_coloured = has_colours and not options.no_color
+    selection = Selection(connection=options.connection, client=options.client, route=options.route)
     try:
+        for row in _rows(options.url) if options.client else ():
+            selection.takes(row)  # of its connections it hears by their handshakes
         for news in _news(options.url):
             for row in [*news["rows"], *news["changed"]]:
-                if _is_wanted(row, options) and (options.json or row.get("isDone", True)):
+                is_wanted = selection.takes(row) and row["kind"] in (options.kind or [row["kind"]])
+                if is_wanted and (options.json or row.get("isDone", True)):
                     line = json.dumps(row) if options.json else write_line(row, is_coloured)
                     _write(out, line)
             if news["missed"]:
@@ -86,7 +95,15 @@ def write_line(row: Row, is_coloured: bool = False) -> str:  # noqa: FBT001, FBT
     who = row.get("connectionId") or row.get("function") or row.get("place", "")
     what = row["kind"] if row["kind"] != "message" else row["route"] or "no route"
     line = f"{row['at'][11:23]} {sign} {who:<17} {what:<12} {row['summary']}"
+    colour = _FAILED_COLOUR if _is_failed(row) else colour
     return f"\x1b[{colour}m{line}{_RESET}" if is_coloured else line
+
+
+def _is_failed(row: Row) -> bool:
+    """Tell whether a row stands for something that went wrong."""
+    if row["kind"] == "handshake":
+        return row["status"] != _SWITCHING_PROTOCOLS
+    return bool(row.get("error")) or row.get("status", 0) >= _FIRST_ERROR
 
 
 def _write(out: TextIO, line: str) -> None:
@@ -94,12 +111,17 @@ def _write(out: TextIO, line: str) -> None:
     out.flush()
 
 
-def _is_wanted(row: Row, options: argparse.Namespace) -> bool:
-    if options.kind and row["kind"] not in options.kind:
-        return False
-    if options.connection and not (row.get("connectionId") or "").startswith(options.connection):
-        return False
-    return not options.route or row.get("route") == options.route
+def _rows(url: str) -> list[Row]:
+    """Return the last rows.
+
+    Raises:
+        Unreachable: Nothing listens there, or something else.
+    """
+    try:
+        with urllib.request.urlopen(f"{url.rstrip('/')}/_gateway/rows") as response:  # noqa: S310 — the user's own address
+            return json.load(response)["rows"]
+    except (OSError, ValueError) as error:
+        raise Unreachable(f"{url} can't be followed: {error}") from error
 
 
 def _news(url: str) -> Iterator[dict[str, Any]]:

@@ -35,6 +35,18 @@ def test_colours_end_with_the_line() -> None:
     assert line.endswith("\x1b[0m")
 
 
+@pytest.mark.parametrize(
+    "failed",
+    [
+        {**ROW, "kind": "handshake", "status": 403},
+        {**ROW, "kind": "invocation", "function": "F", "error": "Unhandled"},
+        {**ROW, "kind": "post", "status": 410},
+    ],
+)
+def test_what_failed_is_red(failed: dict[str, object]) -> None:
+    assert tail.write_line(failed, is_coloured=True).startswith("\x1b[31m")
+
+
 def test_nobody_there_is_one_line_and_a_failure() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
