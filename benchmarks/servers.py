@@ -38,6 +38,8 @@ class Server:
     """From its start until it said `ready`."""
     path: str = "/dev"
     """Where its WebSockets are: the stage `dev`, which the floor doesn't mind."""
+    banner: str = ""
+    """What it printed before `ready`."""
 
     @property
     def url(self) -> str:
@@ -120,8 +122,8 @@ def running(command: Sequence[str], port: int, environment: Mapping[str, str]) -
         )
         try:
             try:
-                _wait_until_ready(process)
-                yield Server(process.pid, port, time.perf_counter() - started)
+                banner = _wait_until_ready(process)
+                yield Server(process.pid, port, time.perf_counter() - started, banner=banner)
             except BenchmarkFailed as failure:
                 errors.seek(0)
                 said = errors.read()[-4000:].decode(errors="replace")
@@ -130,8 +132,8 @@ def running(command: Sequence[str], port: int, environment: Mapping[str, str]) -
             _stop(process)
 
 
-def _wait_until_ready(process: subprocess.Popen[bytes]) -> None:
-    """Read what it prints until a line is `ready`, and nothing behind that."""
+def _wait_until_ready(process: subprocess.Popen[bytes]) -> str:
+    """Return what it prints until a line is `ready`, and read nothing behind that."""
     assert process.stdout is not None
     patience = time.monotonic() + _START_SECONDS
     said = b""
@@ -142,6 +144,7 @@ def _wait_until_ready(process: subprocess.Popen[bytes]) -> None:
         if not more:
             raise BenchmarkFailed(f"a server did not get ready in {_START_SECONDS:.0f} s")
         said += more
+    return said.decode()
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

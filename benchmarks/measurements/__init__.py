@@ -14,6 +14,7 @@ from benchmarks.measurements import (
     posting,
     push,
     start,
+    watched,
 )
 from benchmarks.measurements.measurement import Effort, Measurement
 
@@ -29,6 +30,7 @@ ALL = (
     beside.MEASUREMENT,
     posting.MEASUREMENT,
     idle.MEASUREMENT,
+    watched.MEASUREMENT,
     start.MEASUREMENT,
     imports.MEASUREMENT,
 )
