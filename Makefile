@@ -106,7 +106,7 @@ pages: $(ALL) ## Build the pages of pages/ into the bundles that are served (nee
 	$(BIN)/python -m tests.architecture.bundles
 
 .PHONY: screenshots
-screenshots: $(ALL) ## Take the pictures of the pages that the documentation shows (needs Chromium)
+screenshots: $(ALL) ## Take the pictures of the pages that the documentation shows (needs Chromium, fonts-noto-cjk)
 	$(BIN)/python -m tests.e2e.screenshots
 
 .PHONY: first-paint

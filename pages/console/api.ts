@@ -76,11 +76,15 @@ export interface Statistics {
 export const token = signal<string>(sessionStorage.getItem("cloudpush-token") ?? "");
 /** Whether the API has asked for one. */
 export const isClosed = signal(false);
+/** Whether the service can't be reached, or has nothing but errors. */
+export const isLost = signal(false);
+/** Whether the token may do something, but not read. */
+export const mayNotRead = signal(false);
 
 export function signIn(given: string): void {
   sessionStorage.setItem("cloudpush-token", given);
   token.value = given;
-  isClosed.value = false;
+  isClosed.value = mayNotRead.value = false;
 }
 
 export function signOut(): void {
@@ -90,7 +94,7 @@ export function signOut(): void {
 }
 
 export async function ask<Answer>(method: string, path: string, body?: unknown): Promise<Answer> {
-  const response = await fetch(`../v1${path}`, {
+  const response = await reach(`../v1${path}`, {
     method,
     headers: {
       ...(token.value && { authorization: `Bearer ${token.value}` }),
@@ -98,10 +102,23 @@ export async function ask<Answer>(method: string, path: string, body?: unknown):
     },
     ...(body !== undefined && { body: JSON.stringify(body) }),
   });
-  const answer = await response.json();
+  // What answers in the place of the service may not speak JSON.
+  const answer = await response.json().catch(() => ({}));
   if (!response.ok) {
     if (response.status === 401) isClosed.value = true;
+    if (response.status === 403 && method === "GET") mayNotRead.value = true;
     throw new Refused(response.status, answer.error ?? { code: "unknown", message: response.statusText });
   }
   return answer;
+}
+
+async function reach(url: string, options: RequestInit): Promise<Response> {
+  try {
+    const response = await fetch(url, options);
+    isLost.value = response.status >= 500;
+    return response;
+  } catch (error) {
+    isLost.value = true;
+    throw error;
+  }
 }

@@ -2,9 +2,13 @@ import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 
+import { dayAndTime, hoursAndMinutes } from "./times.ts";
+
 const HEIGHT = 150;
 /** A single minute would be shown on an axis of years. */
 const LEAST_SECONDS = 600;
+/** What is counted is counted in whole numbers. */
+const WHOLE = [0, 1, 2, 3, 4, 5, 6, 7, 8].flatMap((power) => [1, 2, 5].map((each) => each * 10 ** power));
 
 interface Shown {
   title: string;
@@ -43,9 +47,11 @@ export function Chart({ title, x, y, names, empty }: Shown): JSX.Element {
           {
             stroke: quiet,
             grid: { show: false },
-            ...(names && { splits: () => x, values: () => names, rotate: -60, size: 56 }),
+            ...(names
+              ? { splits: () => x, values: () => names, rotate: -60, size: 56 }
+              : { values: (_: uPlot, splits: number[]) => splits.map((each) => hoursAndMinutes(each * 1000)) }),
           },
-          { stroke: quiet, grid: { stroke: "rgba(128,128,128,0.2)" }, size: 46 },
+          { stroke: quiet, grid: { stroke: "rgba(128,128,128,0.2)" }, size: 46, incrs: WHOLE },
         ],
         series: [
           {},
@@ -73,7 +79,7 @@ export function Chart({ title, x, y, names, empty }: Shown): JSX.Element {
           <tbody>
             {x.map((each, index) => (
               <tr key={each}>
-                <th scope="row">{names?.[index] ?? new Date(each * 1000).toISOString()}</th>
+                <th scope="row">{names?.[index] ?? dayAndTime(each * 1000)}</th>
                 <td>{y[index]}</td>
               </tr>
             ))}

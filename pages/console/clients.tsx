@@ -2,8 +2,10 @@ import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 
 import { type Client, type Entry, ask } from "./api.ts";
+import * as messages from "./messages.ts";
 import { attempt } from "./outcome.tsx";
 import { texts } from "./texts.ts";
+import { dayAndTime } from "./times.ts";
 
 export function Clients(): JSX.Element {
   const t = texts.value;
@@ -59,7 +61,7 @@ export function Clients(): JSX.Element {
           <ul class="moments">
             {found.sessions.map((session) => (
               <li key={session.sessionId}>
-                <code>{session.sessionId}</code> {t.lastSeen} {at(session.lastSeenAt)}
+                <code>{session.sessionId}</code> {t.lastSeen} <time>{at(session.lastSeenAt)}</time>
               </li>
             ))}
           </ul>
@@ -68,7 +70,10 @@ export function Clients(): JSX.Element {
           <ul class="moments">
             {entries.value.map((entry) => (
               <li key={entry.seq}>
-                {entry.seq} <code>{entry.messageId}</code>
+                {entry.seq}{" "}
+                <button type="button" class="small" onClick={() => void attempt(async () => (await messages.show(entry.messageId), ""))}>
+                  <code>{entry.messageId}</code>
+                </button>
               </li>
             ))}
           </ul>
@@ -88,5 +93,5 @@ export function Clients(): JSX.Element {
 }
 
 function at(ms: number | undefined): string {
-  return ms === undefined ? texts.value.none : new Date(ms).toISOString().slice(0, 19).replace("T", " ");
+  return ms === undefined ? texts.value.none : dayAndTime(ms);
 }

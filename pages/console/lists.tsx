@@ -1,11 +1,13 @@
 import type { ComponentChildren, JSX } from "preact";
 
+import { visible } from "../shared/visible.ts";
 import type { Message } from "./api.ts";
 import * as listed from "./listed.ts";
 import type { Listing } from "./listed.ts";
 import * as messages from "./messages.ts";
 import { attempt } from "./outcome.tsx";
 import { texts } from "./texts.ts";
+import { dayAndTime } from "./times.ts";
 
 export function Scheduled(): JSX.Element {
   const t = texts.value;
@@ -14,7 +16,7 @@ export function Scheduled(): JSX.Element {
       {(message) => (
         <>
           <p>
-            {t.due} <time>{when(message.dueAt)}</time> · {t.targets(message.targets)} · {t.from} {message.from}
+            {t.due} <time>{dayAndTime(message.dueAt)}</time> · {t.targets(message.targets)} · {t.from} {visible(message.from)}
           </p>
           <div class="buttons">
             <Cancel message={message} listing="scheduled" />
@@ -69,7 +71,7 @@ function Section(props: {
       <ul class="known">
         {page?.messages.map((message) => (
           <li key={message.messageId} class="shown">
-            <button type="button" onClick={() => void attempt(async () => (await choose(message.messageId), ""))}>
+            <button type="button" onClick={() => void attempt(async () => (await messages.show(message.messageId), ""))}>
               <code>{message.messageId}</code>
             </button>
             {props.children(message)}
@@ -83,11 +85,6 @@ function Section(props: {
       )}
     </section>
   );
-}
-
-async function choose(messageId: string): Promise<void> {
-  messages.remember(messageId);
-  await messages.choose(messageId);
 }
 
 function Cancel({ message, listing }: { message: Message; listing: Listing }): JSX.Element {
@@ -133,11 +130,11 @@ export function DeadLetters(): JSX.Element {
             <ul class="moments">
               {queue.records.map((record) => (
                 <li key={record.recordId}>
-                  <time>{when(record.sentAt)}</time> {record.kind ?? t.unknownJob} <code>{record.messageId}</code>
+                  <time>{dayAndTime(record.sentAt)}</time> {record.kind ?? t.unknownJob} <code>{record.messageId}</code>
                   {record.content !== undefined && (
                     <details>
                       <summary>{t.job}</summary>
-                      <pre>{record.content}</pre>
+                      <pre>{visible(record.content)}</pre>
                     </details>
                   )}
                 </li>
@@ -152,8 +149,4 @@ export function DeadLetters(): JSX.Element {
       )}
     </section>
   );
-}
-
-function when(ms: number): string {
-  return new Date(ms).toISOString().slice(0, 19).replace("T", " ");
 }

@@ -2,9 +2,10 @@ import { useSignal } from "@preact/signals";
 import { render } from "preact";
 import type { JSX } from "preact";
 
+import { keepFocus } from "../shared/focus.ts";
 import { choose, language } from "../shared/language.ts";
 import { applyTheme, toggleTheme } from "../shared/theme.ts";
-import { isClosed, signIn, signOut, token } from "./api.ts";
+import { isClosed, isLost, mayNotRead, signIn, signOut, token } from "./api.ts";
 import { Clients } from "./clients.tsx";
 import * as listed from "./listed.ts";
 import { DeadLetters, Running, Scheduled } from "./lists.tsx";
@@ -38,8 +39,18 @@ function Page(): JSX.Element {
           </button>
         )}
       </header>
+      {isLost.value && <Alarm text={t.lost} />}
+      {mayNotRead.value && !isClosed.value && <Alarm text={t.mayNotRead} />}
       <main>{isClosed.value ? <SignIn /> : <Console />}</main>
     </>
+  );
+}
+
+function Alarm({ text }: { text: string }): JSX.Element {
+  return (
+    <p class="alarm" role="alert">
+      {text}
+    </p>
   );
 }
 
@@ -48,12 +59,18 @@ function Console(): JSX.Element {
     <>
       <Outcome />
       <Overview />
-      <Pushing />
-      <Messages />
-      <Scheduled />
-      <Running />
-      <Clients />
-      <DeadLetters />
+      <div class="column">
+        <Pushing />
+        <Clients />
+      </div>
+      <div class="column">
+        <Messages />
+      </div>
+      <div class="column">
+        <Scheduled />
+        <Running />
+        <DeadLetters />
+      </div>
     </>
   );
 }
@@ -68,7 +85,7 @@ function SignIn(): JSX.Element {
   }
 
   return (
-    <section class="card" aria-labelledby="sign-in-title">
+    <section class="card alone" aria-labelledby="sign-in-title">
       <h2 id="sign-in-title">{t.signIn}</h2>
       <p>{t.signInHelp}</p>
       <form class="fields" onSubmit={submit}>
@@ -91,5 +108,6 @@ function SignIn(): JSX.Element {
 
 applyTheme();
 render(<Page />, document.getElementById("page") as HTMLElement);
+keepFocus();
 messages.run();
 void listed.run();

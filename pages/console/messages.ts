@@ -39,6 +39,12 @@ export async function choose(messageId: string): Promise<void> {
   await look(messageId);
 }
 
+/** Choose a message, and keep it in sight. */
+export async function show(messageId: string): Promise<void> {
+  remember(messageId);
+  await choose(messageId);
+}
+
 export async function cancel(messageId: string): Promise<void> {
   put(messageId, await ask<Message>("DELETE", `/messages/${encodeURIComponent(messageId)}`));
 }

@@ -5,7 +5,12 @@ import { type Message, ask } from "./api.ts";
 import * as listed from "./listed.ts";
 import * as messages from "./messages.ts";
 import { attempt } from "./outcome.tsx";
-import { texts } from "./texts.ts";
+import { nameOf, texts } from "./texts.ts";
+import { toTheMillisecond } from "./times.ts";
+
+/** Whose receipts are kept, as `/v1` has it. */
+const KEPT = ["all", "sample", "none"] as const;
+type Kept = (typeof KEPT)[number];
 
 export function Pushing(): JSX.Element {
   const t = texts.value;
@@ -14,6 +19,7 @@ export function Pushing(): JSX.Element {
   const content = useSignal('{"text": "hello"}');
   const isKept = useSignal(true);
   const delay = useSignal("0");
+  const kept = useSignal<Kept>("all");
 
   function send(event: Event): void {
     event.preventDefault();
@@ -23,7 +29,7 @@ export function Pushing(): JSX.Element {
         target: isToAll.value ? { all: true } : { clients },
         msg: JSON.parse(content.value) as unknown,
         qos: isKept.value ? 1 : 0,
-        receipts: "all",
+        receipts: kept.value,
         ...(Number(delay.value) > 0 && { delaySeconds: Number(delay.value) }),
       });
       messages.remember(answer.messageId);
@@ -62,6 +68,16 @@ export function Pushing(): JSX.Element {
           {t.delay}
           <input inputMode="numeric" value={delay.value} onInput={(event) => (delay.value = event.currentTarget.value)} />
         </label>
+        <label>
+          {t.keptReceipts}
+          <select value={kept.value} onChange={(event) => (kept.value = event.currentTarget.value as Kept)}>
+            {KEPT.map((each) => (
+              <option key={each} value={each}>
+                {t.kept[each]}
+              </option>
+            ))}
+          </select>
+        </label>
         <button type="submit" class="main" disabled={!isToAll.value && !to.value.trim()}>
           {t.send}
         </button>
@@ -77,11 +93,7 @@ export function Messages(): JSX.Element {
   function lookUp(event: Event): void {
     event.preventDefault();
     const messageId = wanted.value.trim();
-    void attempt(async () => {
-      messages.remember(messageId);
-      await messages.choose(messageId);
-      return "";
-    });
+    void attempt(async () => (await messages.show(messageId), ""));
   }
 
   const known = messages.known.value;
@@ -159,7 +171,7 @@ function Shown({ message }: { message: Message }): JSX.Element {
       <dl class="counts">
         {Object.entries(message.counts).map(([name, count]) => (
           <div key={name}>
-            <dt>{name}</dt>
+            <dt>{nameOf(name)}</dt>
             <dd>{count}</dd>
           </div>
         ))}
@@ -168,7 +180,7 @@ function Shown({ message }: { message: Message }): JSX.Element {
       <ol class="moments">
         {message.timeline.map((moment) => (
           <li key={moment.state}>
-            <time>{new Date(moment.firstAt).toISOString().slice(11, 23)}</time> {moment.state}
+            <time>{toTheMillisecond(moment.firstAt)}</time> {nameOf(moment.state)}
           </li>
         ))}
       </ol>
@@ -177,7 +189,7 @@ function Shown({ message }: { message: Message }): JSX.Element {
       <ul class="moments">
         {receipts.map((receipt) => (
           <li key={receipt.clientId}>
-            <time>{new Date(receipt.at).toISOString().slice(11, 23)}</time> {receipt.clientId}: {receipt.state}
+            <time>{toTheMillisecond(receipt.at)}</time> {receipt.clientId}: {nameOf(receipt.state)}
           </li>
         ))}
       </ul>

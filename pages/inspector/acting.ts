@@ -26,9 +26,10 @@ export async function speak(connectionId: string, text: string): Promise<void> {
   await ask("POST", `/connections/${encodeURIComponent(connectionId)}/messages`, { text });
 }
 
-export async function post(connectionId: string, text: string): Promise<string> {
+export async function post(connectionId: string, text: string): Promise<void> {
   const path = `/connections/${encodeURIComponent(connectionId)}/posts`;
-  return `${(await ask<{ status: number }>("POST", path, { text })).status}`;
+  const { status } = await ask<{ status: number }>("POST", path, { text });
+  if (status !== 200) throw new Error(`${status}`);
 }
 
 export async function disconnect(connectionId: string): Promise<void> {
@@ -60,7 +61,7 @@ export interface Client {
   subprotocols: string;
 }
 
-export async function open(client: Client): Promise<string> {
+export async function open(client: Client): Promise<void> {
   const lines = client.headers.split("\n").filter((line) => line.includes(":"));
   const answer = await ask<{ status: number; body?: string }>("POST", "/clients", {
     api: client.api,
@@ -72,5 +73,4 @@ export async function open(client: Client): Promise<string> {
     subprotocols: client.subprotocols.split(",").map((each) => each.trim()).filter(Boolean),
   });
   if (answer.status !== 101) throw new Error(`${answer.status} ${answer.body ?? ""}`);
-  return `${answer.status}`;
 }

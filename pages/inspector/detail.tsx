@@ -28,6 +28,7 @@ const FACTS: Fact[] = [
   "place",
   "times",
   "durationMs",
+  "memory",
   "connectionId",
   "requestId",
   "lambdaRequestId",
@@ -44,13 +45,23 @@ export function Detail(): JSX.Element {
   const all = journal.rows.value;
   const row = journal.find(journal.selected.value);
   return (
-    <section class="detail" aria-labelledby="detail-title" data-is-empty={row === null}>
+    <section class="detail" aria-labelledby="detail-title" data-is-empty={row === null} onKeyDown={press}>
       <h2 id="detail-title" class="hidden">
         {t.detail}
       </h2>
       {row ? <Shown row={row} all={all} /> : <p class="empty">{t.noDetail}</p>}
     </section>
   );
+}
+
+function press(event: KeyboardEvent): void {
+  if (event.key === "Escape") close();
+}
+
+/** Show no row any more, and go back to the list. */
+function close(): void {
+  journal.selected.value = null;
+  document.getElementById("row")?.focus();
 }
 
 function Shown({ row, all }: { row: Row; all: readonly Row[] }): JSX.Element {
@@ -60,7 +71,7 @@ function Shown({ row, all }: { row: Row; all: readonly Row[] }): JSX.Element {
     <>
       <header>
         <h3 class={toneOf(row)}>{t.kinds[row.kind]}</h3>
-        <button type="button" onClick={() => (journal.selected.value = null)}>
+        <button type="button" onClick={close}>
           {t.close}
         </button>
       </header>
@@ -129,6 +140,10 @@ function factOf(row: Row, name: Fact): string | null {
     if (row.kind !== "invocation") return null;
     if (row.durationMs === undefined) return row.isDone ? null : t.running;
     return `${row.durationMs.toFixed(2)} ms, ${row.isCold ? t.cold : t.warm}`;
+  }
+  if (name === "memory") {
+    const memoryMb = row.kind === "invocation" && served.value?.functions[row.function ?? ""]?.memoryMb;
+    return memoryMb ? `${memoryMb} MB` : null;
   }
   const value = row[name];
   return value === undefined || value === null || value === "" ? null : String(value);

@@ -1,6 +1,7 @@
 import { render } from "preact";
 import type { JSX } from "preact";
 
+import { keepFocus } from "../shared/focus.ts";
 import { choose, language } from "../shared/language.ts";
 import { applyTheme, toggleTheme } from "../shared/theme.ts";
 import { Connections } from "./connections.tsx";
@@ -64,3 +65,4 @@ render(<Page />, document.getElementById("page") as HTMLElement);
 void journal.run();
 service.run();
 listen();
+keepFocus();

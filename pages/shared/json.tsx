@@ -1,5 +1,7 @@
 import type { JSX } from "preact";
 
+import { visible } from "./visible.ts";
+
 const TOKENS = /("(?:\\.|[^"\\])*")(\s*:)?|\b(true|false|null)\b|(-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)/g;
 
 /** Beyond this a text is shown as it came: colours would take longer than reading. */
@@ -14,10 +16,11 @@ export function pretty(text: string): string | null {
   }
 }
 
-/** A text: JSON laid out and coloured, anything else as it is. */
+/** A text: JSON laid out and coloured, anything else as it is; nothing in it goes unseen. */
 export function Json({ text, label }: { text: string; label: string }): JSX.Element {
   const laidOut = pretty(text);
-  const content = laidOut === null || laidOut.length > COLOURED ? (laidOut ?? text) : colour(laidOut);
+  const shown = visible(laidOut ?? text);
+  const content = laidOut === null || shown.length > COLOURED ? shown : colour(shown);
   return (
     <pre class="json" tabIndex={0} aria-label={label}>
       {content}

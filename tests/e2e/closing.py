@@ -11,9 +11,12 @@ import jwt
 
 from cloudpush import cli, clock
 from tests.e2e.gateway_process import main_job
+from tests.fakes.auth import bearer
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.e2e.gateway_process import GatewayProcess
 
 
 class Issuer:
@@ -47,3 +50,24 @@ def closed_main_job(folder: Path, port: int, **parameters: str) -> Closed:
     reference: str = json.loads(file.read_text())["Parameters"]["AUTH_SECRET"]
     arguments = main_job("redis", port, AuthMode="jwt", **parameters)
     return Closed([*arguments, "--env-vars", str(file)], Issuer(reference.removeprefix("plain:")))
+
+
+class ClosedGateway(NamedTuple):
+    """A gateway that asks for tokens, and who signs them."""
+
+    gateway: GatewayProcess
+    issuer: Issuer
+
+    def token(self, client_id: str, **claims: Any) -> str:  # noqa: ANN401 — any claim
+        """Return a token, which no log may have."""
+        token = self.issuer.issue(client_id, **claims)
+        self.gateway.canaries.heed_credential(token)
+        return token
+
+    async def ticket(self, client_id: str) -> str:
+        """Return a ticket of a client that may push to itself, which no log may have."""
+        headers = bearer(self.issuer.issue(client_id, push=client_id))
+        answer = await self.gateway.http.post("/v1/tickets", headers=headers)
+        ticket: str = answer.json()["ticket"]
+        self.gateway.canaries.heed_credential(ticket)
+        return ticket

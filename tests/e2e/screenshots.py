@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import TYPE_CHECKING
+import math
+from typing import TYPE_CHECKING, Any, Final
 
 from playwright.async_api import expect
 from websockets.asyncio.client import connect
 
+from cloudpush import clock
 from tests.e2e.browsing import running_chromium, visiting
-from tests.e2e.gateway_process import ANSWER_SECONDS, ROOT, free_port, main_job, running_gateway
+from tests.e2e.gateway_process import ROOT, free_port, main_job, running_gateway
+from tests.e2e.inspecting import TEMPLATE
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser
 
 PICTURES = ROOT / "docs/images"
-TEMPLATE = ROOT / "tests/e2e/inspected/template.yaml"
 TALK = (
     {"action": "ask", "topic": "tides"},
     {"action": "tell"},
@@ -25,6 +27,8 @@ TALK = (
     {"action": "shrug"},
 )
 BUSINESS, ACKNOWLEDGE = 1, 2
+LATENCIES_MS: Final = {50: 9210, 100: 6480, 250: 2190, 500: 610, 1000: 240, 3000: 75, 10_000: 12}
+DURATIONS_MS: Final = {10_000: 180, 60_000: 420, 600_000: 760, 1_800_000: 910, 7_200_000: 330}
 
 
 async def picture_inspector(browser: Browser) -> None:
@@ -58,16 +62,9 @@ async def picture_console(browser: Browser) -> None:
         gateway.client("ben"),
     ):
         page = visit.page
-        for _ in range(3):
-            await gateway.push(to=["ann", "ben"], msg={"text": "hello"}, qos=1)
-            envelope = await ann.receive_until(BUSINESS)
-            await ann.send(msgType=ACKNOWLEDGE, messageId=envelope["messageId"])
-        async with asyncio.timeout(ANSWER_SECONDS):
-            while not (await gateway.http.get("/v1/statistics")).json()["counts"].get("Delivered"):
-                (await gateway.invoke("SweepFunction", {})).raise_for_status()
-                await ann.heartbeat()
         later = {"target": {"clients": ["carl"]}, "msg": {"text": "later"}, "delaySeconds": 3600}
         (await gateway.http.post("/v1/messages", json=later)).raise_for_status()
+        await page.route("**/v1/statistics", lambda route: route.fulfill(json=an_hour()))
         await page.goto(f"{gateway.url}/admin/")
         await page.get_by_label("To (client ids").fill("ann, ben, carl")
         await page.get_by_role("button", name="Push", exact=True).click()
@@ -77,10 +74,42 @@ async def picture_console(browser: Browser) -> None:
         await expect(page.locator(".plot canvas").first).to_be_visible()
         await page.get_by_label("Client id", exact=True).fill("ben")
         await page.get_by_role("button", name="Search").click()
-        await expect(page.get_by_text("1 connections")).to_be_visible()
-        await expect(page.get_by_role("region", name="Scheduled")).to_contain_text("to 1 clients")
+        await expect(page.get_by_text("1 connection", exact=True)).to_be_visible()
+        await expect(page.get_by_role("region", name="Scheduled")).to_contain_text("to 1 client")
         await expect(page.get_by_role("region", name="Dead letters")).to_contain_text("None")
         await page.screenshot(path=PICTURES / "console.png", full_page=True)
+
+
+def an_hour() -> dict[str, Any]:
+    """Return statistics that would take an hour to come about."""
+    now_ms = clock.now_ms() // 60_000 * 60_000
+    minutes = [
+        {
+            "at": now_ms - (60 - minute) * 60_000,
+            "online": round(1180 + 4 * minute + 90 * math.sin(minute / 7)),
+            "counts": {"Delivered": round(310 + 140 * math.sin(minute / 5) + minute % 7 * 9)},
+        }
+        for minute in range(61)
+    ]
+    return {
+        "deliveryRate": 0.994,
+        "counts": {},
+        "histograms": {
+            "DeliveryLatency": histogram(LATENCIES_MS),
+            "SessionDuration": histogram(DURATIONS_MS),
+        },
+        "minutes": minutes,
+    }
+
+
+def histogram(counts: dict[int, int]) -> dict[str, Any]:
+    """Return a histogram of so many up to each value."""
+    count = sum(counts.values())
+    return {
+        "count": count,
+        "mean": sum(upper * each for upper, each in counts.items()) / 2 / count,
+        "buckets": [{"upper": upper, "count": each} for upper, each in counts.items()],
+    }
 
 
 async def main() -> None:

@@ -65,7 +65,7 @@ async def test_a_refused_client_is_told_the_status(gateway: GatewayProcess) -> N
     await gateway.http.delete("/_gateway/faults")
 
     assert answer.status_code == 200
-    assert answer.json()["status"] == 502
+    assert answer.json()["status"] == 500
 
 
 async def test_a_message_for_a_client_takes_the_way_of_its_own(gateway: GatewayProcess) -> None:

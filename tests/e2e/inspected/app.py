@@ -5,6 +5,15 @@ import json
 import boto3
 
 
+def authorize(event, context):
+    """Let everybody in, as whom they say that they are, as often as they say it."""
+    query = event.get("queryStringParameters") or {}
+    principal = query.get("name", "nobody") * int(query.get("times", 1))
+    statement = {"Action": "execute-api:Invoke", "Effect": "Allow", "Resource": event["methodArn"]}
+    policy = {"Version": "2012-10-17", "Statement": [statement]}
+    return {"principalId": principal, "policyDocument": policy}
+
+
 def greet(event, context):
     return {"statusCode": 200}
 
