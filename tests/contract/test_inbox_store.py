@@ -315,6 +315,24 @@ def test_release_lets_go_of_ones_own_lease_only(inboxes: InboxStore) -> None:
     claim(inboxes)
 
     assert not inboxes.release("alice", owner="w2", now_ms=T0)
+def test_a_resend_that_was_not_sent_is_none(inboxes: InboxStore) -> None:
+    append(inboxes, "m1")
+    claim(inboxes)
+    inboxes.release("alice", owner="w1", is_unsent=True, now_ms=T0)
+    attempts = [row(inboxes).attempt]
+
+    for _ in range(2 * len(rules.RESEND_WAITS_SECONDS)):
+        due_ms = row(inboxes).resend_at_ms
+        assert sent(claim(inboxes, now_ms=due_ms)) == [(1, "m1", 0)]
+        inboxes.release("alice", owner="w1", is_unsent=True, now_ms=due_ms)
+        attempts.append(row(inboxes).attempt)
+    assert claim(inboxes, now_ms=row(inboxes).resend_at_ms).grant is Grant.ENTRIES
+    inboxes.release("alice", owner="w1", now_ms=T0)
+
+    assert set(attempts) == {0}
+    assert row(inboxes).attempt == 1
+
+
     assert inboxes.release("alice", owner="w1", now_ms=T0)
     assert not inboxes.release("bob", owner="w1", now_ms=T0)
     append(inboxes, "m2")

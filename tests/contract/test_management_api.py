@@ -107,7 +107,7 @@ async def gateway(
 
 
 async def test_each_post_has_its_outcome_in_the_order_of_the_posts(gateway: Gateway) -> None:
-    ids = {outcome: f"{outcome.name}=" for outcome in Outcome}
+    ids = {outcome: f"{outcome.name}=" for outcome in STATUSES}
     for outcome, connection_id in ids.items():
         gateway.script(connection_id, outcome)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -10,7 +11,9 @@ import pytest
 from cloudpush import accepting, delivery, draining
 from cloudpush.errors import StoreUnavailable
 from cloudpush.model import Drain, ReceiptState
+from cloudpush.pacing import Budget
 from cloudpush.ports import Outcome
+from cloudpush.stores.memory_budgets import MemoryBudgetStore
 from cloudpush.stores.memory_inbox import MemoryInboxStore
 from tests.fakes.jobs import Sent
 from tests.fakes.push_service import Stage, a_publication
@@ -119,6 +122,32 @@ async def test_where_one_fails_the_others_get_what_is_theirs_and_the_job_fails()
         await push(stage)
 
     assert sorted(each.connection_id for each in stage.gateway.posts) == ["alice-1", "carol-1"]
+
+
+async def test_a_resend_that_our_own_budget_refuses_is_no_attempt() -> None:
+    stage = Stage()
+    stage.connect("alice")
+    await accepting.accept(
+        accepting.new_message(a_publication(), ["alice"]),
+        mailroom=stage.mailroom,
+        clock=stage.clock,
+    )
+    budget = Budget(store=MemoryBudgetStore(), posts_per_second=1)
+    paced = replace(stage.mailroom, budget=budget).at_a_pace(clock=stage.clock, pause=stage.pause)
+
+    for _ in range(10):
+        row = stage.inboxes.get("alice", now_ms=stage.clock())
+        assert row is not None
+        stage.clock.advance(ms=row.resend_at_ms - stage.clock())
+        budget.pay(100, now_ms=stage.clock())
+        await draining.drain(["alice"], mailroom=paced, clock=stage.clock)
+    refused = [*stage.gateway.posts]
+    stage.clock.advance(ms=3_600_000)
+    await draining.drain(["alice"], mailroom=paced, clock=stage.clock)
+
+    assert len(refused) == 1  # the first of all
+    assert len(stage.gateway.posts) == 2
+    assert stage.gateway.deleted == []
 
 
 async def test_what_has_expired_is_settled_although_nobody_is_there() -> None:

@@ -214,7 +214,7 @@ class TestPacedManagementApi:
         stage.clock.advance(ms=100)
         outcomes += await paced.post_to_connections([Post("bob-1", b"{}")])
 
-        assert outcomes == [Outcome.UNAVAILABLE] * 3 + [Outcome.SENT]
+        assert outcomes == [Outcome.DEFERRED] * 3 + [Outcome.SENT]
         assert stage.gateway.deleted == []
         assert stage.pauses == [3.0]
 
@@ -228,5 +228,5 @@ class TestPacedManagementApi:
 
         outcomes = await paced.post_to_connections([Post("alice-1", b"{}")])
 
-        assert outcomes == [Outcome.UNAVAILABLE]
+        assert outcomes == [Outcome.DEFERRED]
         assert stage.gateway.posts == []

@@ -173,9 +173,12 @@ class _Writer:
         """
         row = claim.inbox
         assert row is not None  # noqa: S101 — a claim that grants entries has a row
-        report, is_sent = await self._post_frames(claim.outgoing, row.epoch, connections)
+        outcomes = await self._post_frames(claim.outgoing, row.epoch, connections)
+        report = delivery.judge(
+            connections, outcomes, outlet=self._mailroom.outlet, clock=self._clock
+        )
         tracked = [each.entry for each in claim.outgoing if each.entry.is_tracked]
-        if is_sent and tracked:
+        if tracked and Outcome.SENT in outcomes:
             recorded = await self._records.ask(
                 [
                     Receipt(
@@ -195,14 +198,18 @@ class _Writer:
             is_parked = self._park(row.client_id, row.fence)
             return _Posted(report, is_parked, is_parked)
         if report.waiting or report.dropped:
-            self._release(row.client_id)
+            is_unsent = all(each is Outcome.DEFERRED for each in outcomes)
+            self._release(row.client_id, is_unsent=is_unsent)
             return _Posted(report, is_over=True)
         return _Posted(report, is_over=False)
 
     async def _post_frames(
         self, outgoing: Sequence[Outgoing], epoch: str, connections: Sequence[Connection]
-    ) -> tuple[Report, bool]:
-        """Post to every connection, side by side; tell also whether one of them took everything."""
+    ) -> Sequence[Outcome]:
+        """Post to every connection, side by side; return what it came to for each.
+
+        `DEFERRED` is one to which nothing was posted.
+        """
 
         async def post_to(connection: Connection) -> Outcome:
             envelopes = [
@@ -210,20 +217,18 @@ class _Writer:
                 for each in outgoing
             ]
             frames = protocol.join_into_frames(envelopes, takes_batches=connection.takes_batches)
-            for frame in frames:
+            for number, frame in enumerate(frames):
                 [outcome] = await self._mailroom.outlet.gateway.post_to_connections(
                     [Post(connection.connection_id, frame)], deadline_seconds=POST_SECONDS
                 )
-                if outcome is not Outcome.SENT or self._clock() > ends_ms:
-                    return outcome if outcome is not Outcome.SENT else Outcome.UNAVAILABLE
+                if outcome is Outcome.SENT and self._clock() <= ends_ms:
+                    continue
+                is_cut = outcome is Outcome.SENT or (outcome is Outcome.DEFERRED and number > 0)
+                return Outcome.UNAVAILABLE if is_cut else outcome
             return Outcome.SENT
 
         ends_ms = self._clock() + round(POST_SECONDS * 1000)
-        outcomes = await asyncio.gather(*(post_to(each) for each in connections))
-        report = delivery.judge(
-            connections, outcomes, outlet=self._mailroom.outlet, clock=self._clock
-        )
-        return report, Outcome.SENT in outcomes
+        return await asyncio.gather(*(post_to(each) for each in connections))
 
     async def _close(self, claim: Claim) -> Report:
         """Close the connections of a client that acknowledges nothing, and let the inbox wait."""
@@ -259,8 +264,10 @@ class _Writer:
             client_id, owner=self._owner, fence=fence, now_ms=self._clock()
         )
 
-    def _release(self, client_id: str) -> None:
-        self._mailroom.inboxes.release(client_id, owner=self._owner, now_ms=self._clock())
+    def _release(self, client_id: str, *, is_unsent: bool = False) -> None:
+        self._mailroom.inboxes.release(
+            client_id, owner=self._owner, is_unsent=is_unsent, now_ms=self._clock()
+        )
 
     def _look_again(self) -> None:
         """Have jobs look at inboxes again when they want it, in whole seconds and not before."""

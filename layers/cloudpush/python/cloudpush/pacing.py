@@ -118,8 +118,8 @@ class PacedManagementApi:
     """A `ManagementApi` that pays before each request, and waits for its turn.
 
     What is asked for in the same turn of the event loop is paid together. Where its turn is too far
-    away nothing is sent and nothing paid, and the outcome is that of a gateway that does not
-    answer: whoever asked tries again later.
+    away nothing is sent and nothing paid, and the outcome is `DEFERRED`: whoever asked tries again
+    later.
     """
 
     def __init__(
@@ -141,13 +141,13 @@ class PacedManagementApi:
     ) -> Sequence[Outcome]:
         """See `ports.ManagementApi.post_to_connections`; the deadline is that of the posts."""
         if not await self._has_turn(len(posts)):
-            return [Outcome.UNAVAILABLE] * len(posts)
+            return [Outcome.DEFERRED] * len(posts)
         return await self._gateway.post_to_connections(posts, deadline_seconds=deadline_seconds)
 
     async def delete_connection(self, connection_id: str) -> Outcome:
         """See `ports.ManagementApi.delete_connection`."""
         if not await self._has_turn(1):
-            return Outcome.UNAVAILABLE
+            return Outcome.DEFERRED
         return await self._gateway.delete_connection(connection_id)
 
     async def _has_turn(self, requests: int) -> bool:

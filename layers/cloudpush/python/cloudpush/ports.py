@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
 
@@ -341,8 +341,12 @@ class InboxStore(Protocol):
         """
         ...
 
-    def release(self, client_id: str, *, owner: str, now_ms: int) -> bool:
-        """Let go of the lease although something may be left. False: it was not `owner`'s."""
+    def release(self, client_id: str, *, owner: str, is_unsent: bool = False, now_ms: int) -> bool:
+        """Let go of the lease although something may be left. False: it was not `owner`'s.
+
+        With `is_unsent` nothing of what was handed out last was sent: if it was a resend, it does
+        not count as one.
+        """
         ...
 
     def park(self, client_id: str, *, owner: str, fence: int, now_ms: int) -> bool:
@@ -928,8 +932,13 @@ class Outcome(enum.Enum):
     @property
     def is_temporary(self) -> bool:
         """Tell whether the same post is worth trying again later."""
-        return self in {Outcome.THROTTLED, Outcome.UNAVAILABLE}
+        return self not in _FINAL
 
+
+_FINAL: Final = (Outcome.SENT, Outcome.GONE, Outcome.TOO_LARGE, Outcome.REFUSED)
+
+    DEFERRED = "deferred"
+    """Nothing was sent: there is no room for it in our own budget for now."""
 
 class Post(msgspec.Struct, frozen=True):
     """One message for one connection."""

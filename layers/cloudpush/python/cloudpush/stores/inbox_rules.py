@@ -11,6 +11,8 @@ For the stores that read a row, change it and write it back if nobody else did: 
       lease ran out  settled      0            stays        stays                + 1
     settle           at least     - dropped    0            first wait, or 0     stays
       no progress    settled      - dropped    stays        stays, or 0          stays
+    release          stays        stays        stays        stays                stays
+      unsent         stays        stays        - 1, or 0    stays                stays
     park             settled      0            0            0                    + 1
 """
 
@@ -130,11 +132,16 @@ def claim(inbox: Inbox, read: Read, *, owner: str, lease_ms: int, now_ms: int) -
     return _with_timer(Grant.IDLE, inbox, (), now_ms)
 
 
-def release(inbox: Inbox, *, owner: str) -> Inbox | None:
-    """Return the row without its lease, or None if the lease is another's."""
+def release(inbox: Inbox, *, owner: str, is_unsent: bool) -> Inbox | None:
+    """Return the row without its lease, or None if the lease is another's.
+
+    What was handed out stays in flight though it is unsent: so the next claim, when the resend is
+    due, is that resend again.
+    """
     if inbox.owner != owner:
         return None
-    return msgspec.structs.replace(inbox, owner="", owned_until_ms=0)
+    attempt = max(0, inbox.attempt - 1) if is_unsent else inbox.attempt
+    return msgspec.structs.replace(inbox, attempt=attempt, owner="", owned_until_ms=0)
 
 
 def park(inbox: Inbox, *, owner: str, fence: int) -> Inbox | None:

@@ -107,9 +107,11 @@ class MemoryInboxStore:
             self._rows[client_id] = claim.inbox
         return claim
 
-    def release(self, client_id: str, *, owner: str, now_ms: int) -> bool:
+    def release(self, client_id: str, *, owner: str, is_unsent: bool = False, now_ms: int) -> bool:
         """See `ports.InboxStore.release`."""
-        return self._change(client_id, lambda row: rules.release(row, owner=owner), now_ms)
+        return self._change(
+            client_id, lambda row: rules.release(row, owner=owner, is_unsent=is_unsent), now_ms
+        )
 
     def park(self, client_id: str, *, owner: str, fence: int, now_ms: int) -> bool:
         """See `ports.InboxStore.park`."""

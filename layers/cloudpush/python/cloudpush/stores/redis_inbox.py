@@ -147,15 +147,17 @@ class RedisInboxStore:
         ]
         return [_claim_in(answer) for answer in run_many(self._client, self._claim, calls)]
 
-    def release(self, client_id: str, *, owner: str, now_ms: int) -> bool:
+    def release(self, client_id: str, *, owner: str, is_unsent: bool = False, now_ms: int) -> bool:
         """See `ports.InboxStore.release`."""
         with translated_errors():
-            return bool(self._release(self._keys(client_id), [client_id, now_ms, owner, ""]))
+            return bool(
+                self._release(self._keys(client_id), [client_id, now_ms, owner, "", int(is_unsent)])
+            )
 
     def park(self, client_id: str, *, owner: str, fence: int, now_ms: int) -> bool:
         """See `ports.InboxStore.park`."""
         with translated_errors():
-            return bool(self._release(self._keys(client_id), [client_id, now_ms, owner, fence]))
+            return bool(self._release(self._keys(client_id), [client_id, now_ms, owner, fence, 0]))
 
     def read_sent(
         self,

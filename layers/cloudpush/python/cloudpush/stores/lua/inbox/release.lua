@@ -3,6 +3,7 @@
 --   KEYS, ARGV[1], ARGV[2]  see prelude.lua
 --   ARGV[3]  the writer
 --   ARGV[4]  the fence at which the run ends; '' lets go of the lease alone
+--   ARGV[5]  1 if nothing was sent of what was handed out last, else 0
 --   returns 1, or 0 if the lease or the run is another
 
 local row = load()
@@ -15,6 +16,9 @@ if ARGV[4] ~= '' then
   end
   new_run(row)
   row.attempt, row.resend_at_ms, row.timer_at_ms = 0, 0, 0
+end
+if ARGV[5] == '1' then
+  row.attempt = math.max(0, row.attempt - 1)
 end
 row.owner, row.owned_until_ms = '', 0
 save(row)
