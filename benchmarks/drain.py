@@ -91,6 +91,12 @@ class SortedSetQueue:
             self._client.zadd(QUEUE, {encode_job(job): due_ms})
 
     def receive(self) -> Job | None:
+    def send_each(self, jobs: Sequence[tuple[Job, int]]) -> Sequence[bool]:
+        """Keep each of these jobs."""
+        for job, delay_seconds in jobs:
+            self.send([job], delay_seconds=delay_seconds)
+        return [True] * len(jobs)
+
         """Take a job that is due."""
         for body in self._client.zrangebyscore(QUEUE, "-inf", clock.now_ms(), start=0, num=1):
             if self._client.zrem(QUEUE, body):

@@ -12,6 +12,7 @@ from fastapi.responses import Response  # noqa: TC002 — FastAPI reads it
 
 from cloudpush import boundary, clock, ids, protocol, repeating, submitting, wiring
 from cloudpush.errors import CloudpushError, InvalidMessage, Unsupported
+from cloudpush.expanding import HandOvers
 from cloudpush.model import DEFAULT_TTL_MS, Publication, Receipts, Trigger
 from cloudpush.observability import count, count_report
 from cloudpush.rights import Scope
@@ -99,11 +100,12 @@ async def send_batch(request: Request) -> Response:
     """
     batch = await answers.read(request, _batch_decoder, max_bytes=BATCH_BYTES)
     guard.take_pushes(request, len(batch.messages))
+    hand_overs = HandOvers(wiring.current().mailroom)
 
     async def send_one(raw: msgspec.Raw, message_id: str) -> BatchResult:
         try:
             wanted = protocol.decode_json(bytes(raw), _decoder, max_bytes=answers.REQUEST_BYTES)
-            accepted = await _submit(wanted, message_id, request, is_deferred=True)
+            accepted = await _submit(wanted, message_id, request, hand_overs)
         except CloudpushError as error:
             return BatchResult(status=boundary.status_of(error), error=answers.failure_of(error))
         return BatchResult(status=202, message=accepted)
@@ -150,7 +152,10 @@ async def pause_message(request: Request) -> Response:
 
 
 async def _submit(
-    wanted: MessageRequest, message_id: str, request: Request, *, is_deferred: bool = False
+    wanted: MessageRequest,
+    message_id: str,
+    request: Request,
+    hand_overs: HandOvers | None = None,
 ) -> MessageAccepted:
     protocol.check_nesting(wanted.msg)
     now_ms = clock.now_ms()
@@ -178,7 +183,7 @@ async def _submit(
     )
     submitted = await submitting.submit(
         submission,
-        is_deferred=is_deferred,
+        hand_overs=hand_overs,
         mailroom=wiring.current().mailroom,
         clock=clock.now_ms,
     )

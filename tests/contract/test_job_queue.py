@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import msgspec
 import pytest
@@ -11,7 +11,7 @@ from botocore.session import get_session
 from moto import mock_aws
 
 from cloudpush.errors import PayloadTooLarge, QueueUnavailable
-from cloudpush.jobs import decode_job
+from cloudpush.jobs import decode_job, encode_job
 from cloudpush.model import (
     Connection,
     Delivery,
@@ -238,10 +238,23 @@ def test_delay_of_one_call_delays_no_other(harness: Harness) -> None:
     assert receive_all(harness) == encoded(later)
 
 
+def test_each_of_different_callers_arrives_after_its_own_delay(harness: Harness) -> None:
+    jobs: list[tuple[Job, int]] = [(fan_out(number), number % 2 * 10) for number in range(12)]
+
+    taken = harness.queue.send_each(jobs)
+
+    assert taken == [True] * 12
+    assert receive_all(harness) == encoded([job for job, delay in jobs if not delay])
+    harness.clock.now_ms += 10_000
+    assert receive_all(harness) == encoded([job for job, delay in jobs if delay])
+
+
 @pytest.mark.parametrize("delay_seconds", [-1, 901])
 def test_delay_that_no_queue_keeps_is_refused(harness: Harness, delay_seconds: int) -> None:
     with pytest.raises(ValueError, match="900"):
         harness.queue.send([fan_out(1)], delay_seconds=delay_seconds)
+    with pytest.raises(ValueError, match="900"):
+        harness.queue.send_each([(fan_out(1), 0), (fan_out(2), delay_seconds)])
 
     assert harness.receive() == []
 
@@ -274,6 +287,63 @@ def missing_queue() -> Iterator[SqsJobQueue]:
 def test_queue_that_is_not_there_is_unavailable(missing_queue: SqsJobQueue) -> None:
     with pytest.raises(QueueUnavailable, match="NonExistentQueue"):
         missing_queue.send([fan_out(1)])
+
+
+def test_queue_that_is_not_there_takes_nothing_of_anyone(missing_queue: SqsJobQueue) -> None:
+    assert missing_queue.send_each([(fan_out(1), 0), (fan_out(2), 5)]) == [False, False]
+
+
+class PartialSqs:
+    """SQS that refuses the records with certain bodies, and counts requests."""
+
+    def __init__(self, *refused: FanOut, is_senders_fault: bool = False) -> None:
+        self._refused = {encode_job(each) for each in refused}
+        self._is_senders_fault = is_senders_fault
+        self.requests: list[int] = []
+        """How many records each had."""
+
+    def send_message_batch(self, **request: Any) -> dict[str, Any]:  # noqa: ANN401 — botocore's
+        self.requests.append(len(request["Entries"]))
+        return {
+            "Failed": [
+                {"Id": each["Id"], "Code": "InternalError", "SenderFault": self._is_senders_fault}
+                for each in request["Entries"]
+                if each["MessageBody"] in self._refused
+            ]
+        }
+
+    def queue(self) -> SqsJobQueue:
+        return SqsJobQueue(cast("SQSClient", self), "https://sqs/jobs")
+
+
+def test_each_of_many_is_a_tenth_of_a_request() -> None:
+    sqs = PartialSqs()
+
+    taken = sqs.queue().send_each([(fan_out(number), number) for number in range(100)])
+
+    assert taken == [True] * 100
+    assert sqs.requests == [10] * 10
+
+
+@pytest.mark.parametrize(
+    ("is_senders_fault", "requests"), [(False, [10, 1, 1, 2]), (True, [10, 2])]
+)
+def test_what_sqs_did_not_take_is_tried_again_and_fails_alone(
+    requests: list[int], *, is_senders_fault: bool
+) -> None:
+    sqs = PartialSqs(fan_out(3), is_senders_fault=is_senders_fault)
+
+    taken = sqs.queue().send_each([(fan_out(number), 0) for number in range(12)])
+
+    assert taken == [number != 3 for number in range(12)]
+    assert sqs.requests == requests
+
+
+def test_of_one_caller_all_fail_where_sqs_did_not_take_one() -> None:
+    sqs = PartialSqs(fan_out(3))
+
+    with pytest.raises(QueueUnavailable, match="1 jobs: InternalError"):
+        sqs.queue().send([fan_out(number) for number in range(12)])
 
 
 def test_queue_that_is_not_there_postpones_nothing(missing_queue: SqsJobQueue) -> None:

@@ -28,6 +28,10 @@ class RecordingJobQueue:
         self.is_down = is_down
         self.sent: list[Sent] = []
         """Every job in the order in which it came."""
+        self.refused: set[int] = set()
+        """Which of its jobs `send_each` does not take, by their place."""
+        self.batches: list[int] = []
+        """How many jobs came with each `send_each`."""
 
     def send(self, jobs: Sequence[Job], *, delay_seconds: int = 0) -> None:
         """Record the jobs, as far as a queue could carry them."""
@@ -36,6 +40,15 @@ class RecordingJobQueue:
         for job in jobs:
             msgspec.json.encode(job)
             self.sent.append(Sent(job, delay_seconds))
+
+    def send_each(self, jobs: Sequence[tuple[Job, int]]) -> Sequence[bool]:
+        """Record each of these jobs that is taken."""
+        self.batches.append(len(jobs))
+        taken = [not self.is_down and place not in self.refused for place in range(len(jobs))]
+        for is_taken, (job, delay_seconds) in zip(taken, jobs, strict=True):
+            if is_taken:
+                self.send([job], delay_seconds=delay_seconds)
+        return taken
 
     @property
     def jobs(self) -> list[Job]:

@@ -230,6 +230,35 @@ class TestBatch:
         [job] = environment.fan_outs.jobs
         assert job == Expansion(message_id=results[3]["message"]["messageId"])
 
+    def test_is_handed_over_at_once_whatever_its_messages_are(
+        self, environment: Environment
+    ) -> None:
+        messages: list[dict[str, Any]] = [
+            {**to("bob"), "msg": {}, "qos": 1},
+            {**to("bob"), "msg": {}, "delaySeconds": 5},
+            {"target": {"all": True}, "msg": {}},
+            *[{**to(f"c{number}"), "msg": {}, "qos": 1} for number in range(97)],
+        ]
+
+        call("POST", "/v1/messages:batch", {"messages": messages})
+
+        assert environment.fan_outs.batches == [100]
+        assert [each.delay_seconds for each in environment.fan_outs.sent[:3]] == [0, 5, 0]
+
+    def test_what_the_queue_did_not_take_fails_alone(self, environment: Environment) -> None:
+        environment.fan_outs.refused = {1}
+        names = ("alice", "bob", "carol")
+        messages: list[dict[str, Any]] = [{**to(name), "msg": {}, "qos": 1} for name in names]
+
+        _, answer = call("POST", "/v1/messages:batch", {"messages": messages})
+
+        alice, bob, carol = answer["results"]
+        assert [each["status"] for each in (alice, bob, carol)] == [202, 503, 202]
+        assert bob["error"]["code"] == "queue_unavailable"
+        assert environment.fan_outs.jobs == [
+            Expansion(message_id=each["message"]["messageId"]) for each in (alice, carol)
+        ]
+
     @pytest.mark.parametrize("number", [0, 101])
     def test_has_one_to_a_hundred(self, number: int) -> None:
         messages: list[dict[str, Any]] = [{**to("alice"), "msg": {}}] * number

@@ -20,6 +20,7 @@ from cloudpush.targets import check_targets
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from cloudpush.expanding import HandOvers
     from cloudpush.mailroom import Mailroom
     from cloudpush.model import Publication
 
@@ -86,15 +87,15 @@ def new_message(
 async def accept(
     message: Message,
     *,
-    is_deferred: bool = False,
+    hand_overs: HandOvers | None = None,
     mailroom: Mailroom,
     clock: Callable[[], int],
 ) -> Accepted:
     """Store a message and see it on its way; idempotent by message id.
 
     Of QoS 1 to a few it is expanded here: on return every inbox has it. To many, or where the
-    caller has no time (`is_deferred`), jobs do it. What is due later than a queue waits is left to
-    the sweep.
+    caller has no time, and so brings `hand_overs` for all that it accepts, jobs do it. What is due
+    later than a queue waits is left to the sweep.
 
     Raises:
         StoreUnavailable, QueueUnavailable: perhaps it was accepted. The same call with the same
@@ -110,8 +111,11 @@ async def accept(
     )
     if delay_ms > expanding.MAX_DELAY_MS:
         return Accepted(message=message, missing=missing, offline=None, report=Report())
-    if delay_ms > 0 or message.is_fanned_out or is_deferred:
-        expanding.hand_over(message, mailroom=mailroom, now_ms=now_ms)
+    if delay_ms > 0 or message.is_fanned_out or hand_overs is not None:
+        if hand_overs is None:
+            expanding.hand_over(message, mailroom=mailroom, now_ms=now_ms)
+        else:
+            await hand_overs.hand_over(message, now_ms=now_ms)
         return Accepted(message=message, missing=missing, offline=None, report=Report())
     expanded = await expanding.expand(message, mailroom=mailroom, clock=clock)
     return Accepted(

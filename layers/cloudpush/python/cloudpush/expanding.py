@@ -11,7 +11,9 @@ import msgspec
 
 from cloudpush import draining, fanout, inbox
 from cloudpush.delivery import Report
+from cloudpush.errors import QueueUnavailable
 from cloudpush.model import Expansion, MessageState
+from cloudpush.together import Together
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,11 +32,41 @@ def hand_over(message: Message, *, mailroom: Mailroom, now_ms: int) -> None:
         QueueUnavailable: it was not taken.
         ValueError: it is due later than a queue waits.
     """
-    delay_ms = max(0, message.due_at_ms - now_ms)
-    jobs: Sequence[Job] = [Expansion(message_id=message.message_id)]
+    mailroom.expansions.send(_jobs_of(message), delay_seconds=_delay_seconds(message, now_ms))
+
+
+class HandOvers:
+    """Hands messages of one caller over together: in as few requests as they take."""
+
+    def __init__(self, mailroom: Mailroom) -> None:
+        self._expansions = mailroom.expansions
+        self._together = Together(self._send)
+
+    async def hand_over(self, message: Message, *, now_ms: int) -> None:
+        """Hand a message over, with all for which this is asked in the same turn of the loop.
+
+        Raises:
+            QueueUnavailable: this one was not taken.
+            ValueError: as `hand_over`.
+        """
+        delay_seconds = _delay_seconds(message, now_ms)
+        jobs = [(each, delay_seconds) for each in _jobs_of(message)]
+        if not await self._together.ask(jobs):
+            raise QueueUnavailable(f"the fan-out queue did not take {message.message_id}")
+
+    def _send(self, wanted: Sequence[Sequence[tuple[Job, int]]]) -> Sequence[bool]:
+        taken = iter(self._expansions.send_each([each for jobs in wanted for each in jobs]))
+        return [False not in [next(taken) for _ in jobs] for jobs in wanted]
+
+
+def _jobs_of(message: Message) -> Sequence[Job]:
     if message.is_fanned_out:
-        jobs = fanout.first_jobs(message)
-    mailroom.expansions.send(jobs, delay_seconds=-(-delay_ms // 1000))
+        return fanout.first_jobs(message)
+    return [Expansion(message_id=message.message_id)]
+
+
+def _delay_seconds(message: Message, now_ms: int) -> int:
+    return -(-max(0, message.due_at_ms - now_ms) // 1000)
 
 
 async def perform(job: Expansion, *, mailroom: Mailroom, clock: Callable[[], int]) -> Report:

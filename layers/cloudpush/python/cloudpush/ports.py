@@ -819,6 +819,16 @@ class JobQueue(Protocol):
             ValueError: no queue keeps this delay; none was sent.
         """
         ...
+    def send_each(self, jobs: Sequence[tuple[Job, int]]) -> Sequence[bool]:
+        """Hand over jobs of different callers, each with its delay; tell of each if it is stored.
+
+        What was not taken fails alone. As many requests as of `send`, whatever the delays.
+
+        Raises:
+            PayloadTooLarge, ValueError: as `send`; none was sent.
+        """
+        ...
+
 
 
 class Received(msgspec.Struct, frozen=True, kw_only=True):

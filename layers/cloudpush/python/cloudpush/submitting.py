@@ -21,6 +21,7 @@ from cloudpush.targets import check_targets
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from cloudpush.expanding import HandOvers
     from cloudpush.mailroom import Mailroom
     from cloudpush.model import Listing
     from cloudpush.ports import MessageRecord
@@ -58,7 +59,7 @@ class Submitted(msgspec.Struct, frozen=True, kw_only=True):
 async def submit(
     submission: Submission,
     *,
-    is_deferred: bool = False,
+    hand_overs: HandOvers | None = None,
     mailroom: Mailroom,
     clock: Callable[[], int],
 ) -> Submitted:
@@ -66,7 +67,7 @@ async def submit(
 
     Args:
         submission: what is asked for.
-        is_deferred: whether the caller has no time to bring it to anyone itself.
+        hand_overs: of a caller that has no time to bring what is kept to anyone itself.
         mailroom: the ports.
         clock: milliseconds since the epoch.
 
@@ -87,7 +88,7 @@ async def submit(
             receipts=submission.receipts,
         )
         accepted = await accepting.accept(
-            message, is_deferred=is_deferred, mailroom=mailroom, clock=clock
+            message, hand_overs=hand_overs, mailroom=mailroom, clock=clock
         )
         missing, offline, report = accepted.missing, accepted.offline, accepted.report
     else:

@@ -52,6 +52,14 @@ class MemoryJobQueue:
         due_ms = self._now_ms() + delay_seconds * 1000
         self._records += [_Record(due_ms, encode_job(job)) for job in jobs]
 
+    def send_each(self, jobs: Sequence[tuple[Job, int]]) -> Sequence[bool]:
+        """Keep each of these jobs, with its delay."""
+        for _, delay_seconds in jobs:
+            check_delay(delay_seconds)
+        for job, delay_seconds in jobs:
+            self.send([job], delay_seconds=delay_seconds)
+        return [True] * len(jobs)
+
     def receive(self, limit: int = 10) -> list[Job]:
         """Take at most `limit` of the jobs that are due; a job that fails is sent again by hand."""
         now_ms = self._now_ms()

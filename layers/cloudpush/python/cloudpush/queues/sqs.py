@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -11,7 +12,7 @@ from cloudpush.jobs import encode_job
 from cloudpush.queues.record import check_delay, split_into_batches
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from mypy_boto3_sqs.client import SQSClient
     from mypy_boto3_sqs.type_defs import (
@@ -29,6 +30,9 @@ At once, without a pause: it is one of SQS's hosts that failed. Requests that fa
 are retried by botocore, with its pauses."""
 
 
+_log = logging.getLogger(__name__)
+
+
 class SqsJobQueue:
     """A `NoticeQueue` on a standard queue; `client` is botocore's or boto3's, made for SQS."""
 
@@ -42,12 +46,36 @@ class SqsJobQueue:
         # All of them are encoded before the first is sent: what is too large is found in time.
         bodies = [encode_job(job) for job in jobs]
         for batch in split_into_batches(bodies):
-            self._send_batch(
+            refused = self._send_batch(
                 [
                     {"Id": str(number), "MessageBody": body, "DelaySeconds": delay_seconds}
                     for number, body in enumerate(batch)
                 ]
             )
+            if refused:
+                codes = ", ".join(sorted(set(refused.values())))
+                raise QueueUnavailable(f"SQS did not take {len(refused)} jobs: {codes}")
+
+    def send_each(self, jobs: Sequence[tuple[Job, int]]) -> Sequence[bool]:
+        """See `ports.JobQueue.send_each`; what was refused, and why, is logged."""
+        for _, delay_seconds in jobs:
+            check_delay(delay_seconds)
+        bodies = [encode_job(job) for job, _ in jobs]
+        taken: list[bool] = []
+        for batch in split_into_batches(bodies):
+            delays = [delay for _, delay in jobs[len(taken) : len(taken) + len(batch)]]
+            entries: list[SendMessageBatchRequestEntryTypeDef] = [
+                {"Id": str(number), "MessageBody": body, "DelaySeconds": delay}
+                for number, (body, delay) in enumerate(zip(batch, delays, strict=True))
+            ]
+            try:
+                refused = self._send_batch(entries)
+            except QueueUnavailable as error:
+                refused = {entry["Id"]: str(error) for entry in entries}
+            if refused:
+                _log.warning("SQS did not take %d jobs: %s", len(refused), set(refused.values()))
+            taken += [entry["Id"] not in refused for entry in entries]
+        return taken
 
     def postpone(self, received: Received, *, seconds: int) -> None:
         """See `ports.RedriveQueue.postpone`."""
@@ -60,18 +88,25 @@ class SqsJobQueue:
         except (BotoCoreError, ClientError) as error:
             raise QueueUnavailable(f"SQS did not postpone a job: {error}") from error
 
-    def _send_batch(self, entries: list[SendMessageBatchRequestEntryTypeDef]) -> None:
-        for attempts_left in reversed(range(ATTEMPTS)):
-            failed = {entry["Id"]: entry for entry in self._request(entries).get("Failed", [])}
-            if not failed:
-                return
-            entries = [entry for entry in entries if entry["Id"] in failed]
-            if not attempts_left or any(entry["SenderFault"] for entry in failed.values()):
-                codes = ", ".join(sorted({entry["Code"] for entry in failed.values()}))
-                raise QueueUnavailable(f"SQS did not take {len(entries)} jobs: {codes}")
+    def _send_batch(
+        self, entries: Sequence[SendMessageBatchRequestEntryTypeDef]
+    ) -> Mapping[str, str]:
+        """Send these; return of those that were not taken, by `Id`, with which code.
+
+        Raises:
+            QueueUnavailable: a request as a whole was not taken.
+        """
+        refused: dict[str, str] = {}
+        for _ in range(ATTEMPTS):
+            failed = self._request(entries).get("Failed", [])
+            refused = {entry["Id"]: entry["Code"] for entry in failed}
+            if not refused or any(entry["SenderFault"] for entry in failed):
+                break
+            entries = [entry for entry in entries if entry["Id"] in refused]
+        return refused
 
     def _request(
-        self, entries: list[SendMessageBatchRequestEntryTypeDef]
+        self, entries: Sequence[SendMessageBatchRequestEntryTypeDef]
     ) -> SendMessageBatchResultTypeDef:
         try:
             return self._client.send_message_batch(QueueUrl=self._queue_url, Entries=entries)
