@@ -14,6 +14,7 @@ from cloudpush.model import (
     SHARDS,
     TOMBSTONE_LIFETIME_MS,
     Connection,
+    Place,
     Policy,
 )
 from cloudpush.ports import Admission, Page
@@ -54,6 +55,14 @@ def in_one_shard(harness: Harness, count: int, *, at_ms: int = T0) -> list[Conne
     candidates = (connection(f"c{n}", f"client-{n}", at_ms=at_ms) for n in range(SHARDS * 100))
     fitting = (one for one in candidates if harness.shard_of(one) == shard)
     return [next(fitting) for _ in range(count)]
+
+
+def stale_in_shard_of(
+    harness: Harness, one: Connection, *, seen_before_ms: int, now_ms: int
+) -> Page:
+    place = Place(shard=harness.shard_of(one))
+    [page] = harness.store.read_stale([place], seen_before_ms=seen_before_ms, now_ms=now_ms)
+    return page
 
 
 # --- admit ---------------------------------------------------------------------------------
@@ -284,9 +293,7 @@ def test_a_connection_is_there_until_the_millisecond_before_it_expires(harness: 
     assert store.get("A", now_ms=last) == A
     assert reachable(store, "alice", now_ms=last) == ["A"]
     assert store.read_shard(harness.shard_of(A), now_ms=last).connections == (A,)
-    assert store.read_stale(harness.shard_of(A), seen_before_ms=last, now_ms=last).connections == (
-        A,
-    )
+    assert stale_in_shard_of(harness, A, seen_before_ms=last, now_ms=last).connections == (A,)
     assert store.confirm("A", now_ms=last)
     assert store.touch("A", now_ms=last)
     assert store.forget("A", now_ms=last)
@@ -299,10 +306,7 @@ def test_an_expired_connection_is_gone_for_everyone(harness: Harness) -> None:
     assert store.get("A", now_ms=EXPIRY) is None
     assert reachable(store, "alice", now_ms=EXPIRY) == []
     assert store.read_shard(harness.shard_of(A), now_ms=EXPIRY).connections == ()
-    assert (
-        store.read_stale(harness.shard_of(A), seen_before_ms=EXPIRY, now_ms=EXPIRY).connections
-        == ()
-    )
+    assert stale_in_shard_of(harness, A, seen_before_ms=EXPIRY, now_ms=EXPIRY).connections == ()
     assert not store.confirm("A", now_ms=EXPIRY)
     assert not store.touch("A", now_ms=EXPIRY)
     assert not store.forget_unseen("A", seen_before_ms=EXPIRY, now_ms=EXPIRY)
@@ -636,13 +640,12 @@ def test_read_stale_returns_who_was_last_seen_before(harness: Harness) -> None:
     found: list[Connection] = []
     cursor = None
     while True:
-        page = store.read_stale(
-            harness.shard_of(silent),
-            seen_before_ms=T0 + 500,
-            cursor=cursor,
-            limit=2,
-            now_ms=T0 + 600,
+        place = Place(shard=harness.shard_of(silent), cursor=cursor)
+        other = Place(shard=(place.shard + 1) % SHARDS)
+        nothing, page = store.read_stale(
+            [other, place], seen_before_ms=T0 + 500, limit=2, now_ms=T0 + 600
         )
+        assert nothing == Page(connections=(), cursor=None)
         found += page.connections
         cursor = page.cursor
         if cursor is None:
@@ -656,7 +659,7 @@ def test_a_push_is_no_sign_of_life(harness: Harness) -> None:
     harness.store.admit(A, policy=MULTI, now_ms=T0)
     harness.store.confirm("A", now_ms=T0 + 500)
 
-    page = harness.store.read_stale(harness.shard_of(A), seen_before_ms=T0 + 1, now_ms=T0 + 600)
+    page = stale_in_shard_of(harness, A, seen_before_ms=T0 + 1, now_ms=T0 + 600)
 
     assert [one.connection_id for one in page.connections] == ["A"]
 

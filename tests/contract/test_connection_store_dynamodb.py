@@ -46,7 +46,7 @@ METHODS: dict[str, Callable[[ConnectionStore], object]] = {
     "resolve": lambda store: store.resolve(["alice"], now_ms=T0),
     "read_shard": lambda store: store.read_shard(0, now_ms=T0),
     "read_shards": lambda store: store.read_shards([Place(shard=0)], limit=1, now_ms=T0),
-    "read_stale": lambda store: store.read_stale(0, seen_before_ms=T0, now_ms=T0),
+    "read_stale": lambda store: store.read_stale([Place(shard=0)], seen_before_ms=T0, now_ms=T0),
     "ping": lambda store: store.ping(),
 }
 FIRST_CALL = {

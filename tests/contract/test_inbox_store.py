@@ -74,6 +74,11 @@ def retained(inboxes: InboxStore, now_ms: int = T0) -> list[int]:
     return [each.seq for each in inboxes.read_entries("alice", now_ms=now_ms)]
 
 
+def due_clients(inboxes: InboxStore, *, before_ms: int) -> Sequence[str]:
+    [page] = inboxes.read_due([Place(shard=shard_of("alice"))], due_before_ms=before_ms)
+    return page.client_ids
+
+
 def clients_in(page: InboxPage) -> Sequence[str]:
     return page.client_ids
 
@@ -310,11 +315,6 @@ def test_a_message_whose_time_is_over_is_not_handed_out(inboxes: InboxStore) -> 
     assert sent(third) == [(3, "m3", 1)]
 
 
-def test_release_lets_go_of_ones_own_lease_only(inboxes: InboxStore) -> None:
-    append(inboxes, "m1")
-    claim(inboxes)
-
-    assert not inboxes.release("alice", owner="w2", now_ms=T0)
 def test_a_resend_that_was_not_sent_is_none(inboxes: InboxStore) -> None:
     append(inboxes, "m1")
     claim(inboxes)
@@ -333,6 +333,11 @@ def test_a_resend_that_was_not_sent_is_none(inboxes: InboxStore) -> None:
     assert row(inboxes).attempt == 1
 
 
+def test_release_lets_go_of_ones_own_lease_only(inboxes: InboxStore) -> None:
+    append(inboxes, "m1")
+    claim(inboxes)
+
+    assert not inboxes.release("alice", owner="w2", now_ms=T0)
     assert inboxes.release("alice", owner="w1", now_ms=T0)
     assert not inboxes.release("bob", owner="w1", now_ms=T0)
     append(inboxes, "m2")
@@ -614,21 +619,15 @@ def test_expired_messages_are_found_in_order(inboxes: InboxStore) -> None:
 
 
 def test_an_inbox_is_due_when_a_resend_or_an_expiry_is(inboxes: InboxStore) -> None:
-    shard = shard_of("alice")
     append(inboxes, "m1", expires_at_ms=T0 + HOUR_MS)
 
-    offline = inboxes.read_due(shard, due_before_ms=T0 + HOUR_MS)
-    expired = inboxes.read_due(shard, due_before_ms=T0 + HOUR_MS + 1)
+    offline = due_clients(inboxes, before_ms=T0 + HOUR_MS)
+    expired = due_clients(inboxes, before_ms=T0 + HOUR_MS + 1)
     claim(inboxes)
-    early = inboxes.read_due(shard, due_before_ms=T0 + WAIT_MS)
-    due = inboxes.read_due(shard, due_before_ms=T0 + WAIT_MS + 1)
+    early = due_clients(inboxes, before_ms=T0 + WAIT_MS)
+    due = due_clients(inboxes, before_ms=T0 + WAIT_MS + 1)
 
-    assert [clients_in(each) for each in (offline, expired, early, due)] == [
-        (),
-        ("alice",),
-        (),
-        ("alice",),
-    ]
+    assert [offline, expired, early, due] == [(), ("alice",), (), ("alice",)]
 
 
 def test_an_inbox_in_which_nothing_is_left_is_not_due(inboxes: InboxStore) -> None:
@@ -636,7 +635,35 @@ def test_an_inbox_in_which_nothing_is_left_is_not_due(inboxes: InboxStore) -> No
     claim(inboxes)
     settle(inboxes, 1)
 
-    assert clients_in(inboxes.read_due(shard_of("alice"), due_before_ms=T0 + 2 * HOUR_MS)) == ()
+    assert due_clients(inboxes, before_ms=T0 + 2 * HOUR_MS) == ()
+
+
+def test_due_inboxes_of_many_shards_are_read_together_each_from_its_place(
+    inboxes: InboxStore,
+) -> None:
+    names = [name for name in (f"c{number}" for number in range(2000)) if shard_of(name) in {7, 8}]
+    inboxes.append(
+        names,
+        a_publication("m1"),
+        tracked=[False] * len(names),
+        expires_at_ms=T0 + HOUR_MS,
+        epoch="e1",
+        now_ms=T0,
+    )
+    found: list[str] = []
+    places = [Place(shard=shard) for shard in (7, 8, 9)]
+    while places:
+        pages = inboxes.read_due(places, due_before_ms=T0 + HOUR_MS + 1, limit=3)
+        assert len(pages) == len(places)
+        assert all(len(each.client_ids) <= 3 for each in pages)
+        found += [each for page in pages for each in page.client_ids]
+        places = [
+            Place(shard=place.shard, cursor=page.cursor)
+            for place, page in zip(places, pages, strict=True)
+            if page.cursor is not None
+        ]
+
+    assert sorted(found) == sorted(names)
 
 
 def test_a_shard_is_read_page_by_page(inboxes: InboxStore) -> None:

@@ -12,12 +12,13 @@ from cloudpush.model import (
     Counts,
     Listing,
     MessageState,
+    Place,
     Receipt,
     Receipts,
     ReceiptState,
     shard_of,
 )
-from cloudpush.ports import DueMessage, MessageRecord, Recorded
+from cloudpush.ports import DueMessage, DuePage, MessageRecord, Recorded
 from tests.contract.connection_stores import T0
 from tests.contract.kept_stores import HOUR_MS, a_message, a_receipt
 
@@ -43,7 +44,8 @@ def record_of(messages: MessageStore, message_id: str = "m1", *, now_ms: int = T
 
 
 def due_in(messages: MessageStore, message_id: str = "m1", *, before_ms: int) -> list[DueMessage]:
-    return list(messages.read_due(shard_of(message_id), due_before_ms=before_ms).due)
+    [page] = messages.read_due([Place(shard=shard_of(message_id))], due_before_ms=before_ms)
+    return list(page.due)
 
 
 def news_of(recorded: Sequence[Recorded | None]) -> list[bool | None]:
@@ -381,7 +383,9 @@ def test_the_earliest_is_due_first_and_pages_end(messages: MessageStore) -> None
     found: list[str] = []
     cursor = None
     while True:
-        page = messages.read_due(9, due_before_ms=T0 + HOUR_MS, cursor=cursor, limit=4)
+        places = [Place(shard=8), Place(shard=9, cursor=cursor)]
+        nothing, page = messages.read_due(places, due_before_ms=T0 + HOUR_MS, limit=4)
+        assert nothing == DuePage(due=(), cursor=None)
         assert len(page.due) <= 4
         found += [each.message_id for each in page.due]
         if (cursor := page.cursor) is None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cloudpush import clock
-from cloudpush.model import shard_of
+from cloudpush.model import Place, shard_of
 from tests.chaos.backings import ValkeyBacking
 from tests.e2e.gateway_process import free_port, main_job, running_gateway
 
@@ -66,7 +66,8 @@ async def read_until_marker(
 def look_now(valkey: ValkeyBacking, message_id: str) -> None:
     """Let the next sweep look at a message of which a job is lost, and not only after minutes."""
     now_ms = clock.now_ms()
-    page = valkey.messages.read_due(shard_of(message_id), due_before_ms=now_ms + DAY_MS)
+    place = Place(shard=shard_of(message_id))
+    [page] = valkey.messages.read_due([place], due_before_ms=now_ms + DAY_MS)
     for due in page.due:
         if due.message_id == message_id:
             valkey.messages.postpone(due, look_at_ms=now_ms)

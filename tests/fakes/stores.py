@@ -68,21 +68,15 @@ class FaultyConnectionStore(MemoryConnectionStore):
         return super().read_shards(places, limit=limit, now_ms=now_ms)
 
     def read_stale(
-        self,
-        shard: int,
-        *,
-        seen_before_ms: int,
-        cursor: str | None = None,
-        limit: int = 500,
-        now_ms: int,
-    ) -> Page:
+        self, places: Sequence[Place], *, seen_before_ms: int, limit: int = 500, now_ms: int
+    ) -> Sequence[Page]:
         """See the port."""
         self._meet("read_stale")
-        page = super().read_stale(
-            shard, seen_before_ms=seen_before_ms, cursor=cursor, limit=limit, now_ms=now_ms
+        pages = super().read_stale(
+            places, seen_before_ms=seen_before_ms, limit=limit, now_ms=now_ms
         )
         self.after_read_stale()
-        return page
+        return pages
 
     def ping(self) -> None:
         """See the port."""

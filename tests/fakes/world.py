@@ -56,7 +56,7 @@ from tests.fakes.receivers import RecordingNoticeQueue
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from cloudpush.model import Job
+    from cloudpush.model import Job, Place
     from cloudpush.ports import ConnectionStore, FanOutStore, InboxStore, MessageStore
 
 T0 = 4_102_444_800_000
@@ -217,16 +217,18 @@ class Sparse:
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 — a method of the port
         method = getattr(self._port, name)
-        if name not in {"read_due", "read_shard"}:
+        if name != "read_due":
             return method
 
-        def read(shard: int, **options: object) -> object:
+        def read_due(places: Sequence[Place], **options: object) -> list[object]:
             if len(self._keys) != self._seen:
                 self._seen = len(self._keys)
                 self._shards = set(map(shard_of, self._keys))
-            return method(shard, **options) if shard in self._shards else self._nothing
+            asked = [each for each in places if each.shard in self._shards]
+            pages = iter(method(asked, **options) if asked else ())
+            return [next(pages) if each in asked else self._nothing for each in places]
 
-        return read
+        return read_due
 
 
 class World:

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from cloudpush.model import TOMBSTONE_LIFETIME_MS, Connection, Policy
+from cloudpush.model import TOMBSTONE_LIFETIME_MS, Connection, Place, Policy
 from cloudpush.stores.memory import MemoryConnectionStore
 from tests.contract.connection_stores import (
     T0,
@@ -178,7 +178,9 @@ class Comparison(RuleBasedStateMachine):
     def read_stale(self, index: int, lag: int) -> None:
         shard = self.harness.shard_of(self.pick(index))
         before_ms = self.now_ms - lag
-        page = self.store.read_stale(shard, seen_before_ms=before_ms, now_ms=self.now_ms)
+        [page] = self.store.read_stale(
+            [Place(shard=shard)], seen_before_ms=before_ms, now_ms=self.now_ms
+        )
         expected = [one for one in self.expected_in(shard) if one.last_seen_ms < before_ms]
         assert sorted(page.connections, key=by_id) == expected
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 from cloudpush import delivery, sweeping
 from cloudpush.delivery import Report
@@ -8,6 +9,9 @@ from cloudpush.model import Eviction
 from cloudpush.ports import Outcome
 from tests.fakes.jobs import Sent
 from tests.fakes.push_service import Stage, a_publication
+
+if TYPE_CHECKING:
+    import pytest
 
 LIMIT_MS = 60_000
 
@@ -118,6 +122,19 @@ async def test_what_fails_for_now_is_closed_by_a_job() -> None:
     assert stage.jobs.sent == [Sent(Eviction(connection=alice, close_code=4201, attempt=2), 1)]
 
 
+async def test_more_silent_clients_than_are_closed_at_once_are_all_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sweeping, "STALE_PAGE", 2)
+    monkeypatch.setattr(sweeping, "CLOSED_AT_ONCE", 30)
+    stage = Stage()
+    everybody = [stage.connect(f"client{number}", seconds_ago=61) for number in range(1000)]
+
+    await sweep(stage)
+
+    assert sorted(stage.gateway.deleted) == sorted(each.connection_id for each in everybody)
+
+
 async def test_every_shard_is_read() -> None:
     stage = Stage()
     everybody = [stage.connect(f"client{number}", seconds_ago=61) for number in range(300)]
@@ -125,7 +142,7 @@ async def test_every_shard_is_read() -> None:
     await sweep(stage)
 
     assert sorted(stage.gateway.deleted) == sorted(each.connection_id for each in everybody)
-    assert stage.store.calls.count("read_stale") == 256
+    assert stage.store.calls.count("read_stale") == 256 // sweeping.SHARDS_AT_ONCE
 
 
 async def test_stops_before_its_time_is_up_and_begins_elsewhere_in_the_next_minute() -> None:

@@ -170,18 +170,12 @@ class ConnectionStore(Protocol):
         ...
 
     def read_stale(
-        self,
-        shard: int,
-        *,
-        seen_before_ms: int,
-        cursor: str | None = None,
-        limit: int = 500,
-        now_ms: int,
-    ) -> Page:
-        """Return connections of a shard last seen before that time, at most `limit`.
+        self, places: Sequence[Place], *, seen_before_ms: int, limit: int = 500, now_ms: int
+    ) -> Sequence[Page]:
+        """Return connections last seen before that time, of each of these shards at most `limit`.
 
         As with `read_shard`, a page may be empty and still have a cursor. This is a hint, and may
-        be a second old: `forget_unseen` decides.
+        be a second old: `forget_unseen` decides. Round trips as for `read_shards`.
         """
         ...
 
@@ -397,12 +391,13 @@ class InboxStore(Protocol):
         ...
 
     def read_due(
-        self, shard: int, *, due_before_ms: int, cursor: str | None = None, limit: int = 500
-    ) -> InboxPage:
-        """Return clients of a shard whose inbox wants to be looked after since before that time.
+        self, places: Sequence[Place], *, due_before_ms: int, limit: int = 500
+    ) -> Sequence[InboxPage]:
+        """Return clients whose inbox wants to be looked after since before that time.
 
-        That is one whose `resend_at_ms` or `next_expiry_ms` is less. A hint, and may be a second
-        old. The shard is `shard_of(client_id)`.
+        That is one whose `resend_at_ms` or `next_expiry_ms` is less; of each of these shards at
+        most `limit`. A hint, and may be a second old. The shard is `shard_of(client_id)`. Round
+        trips as for `read_shards`.
         """
         ...
 
@@ -586,9 +581,13 @@ class MessageStore(Protocol):
         ...
 
     def read_due(
-        self, shard: int, *, due_before_ms: int, cursor: str | None = None, limit: int = 100
-    ) -> DuePage:
-        """Return messages of a shard, `shard_of(message_id)`, to be looked at before that time."""
+        self, places: Sequence[Place], *, due_before_ms: int, limit: int = 100
+    ) -> Sequence[DuePage]:
+        """Return messages to be looked at before that time, of each shard at most `limit`.
+
+        The shard is `shard_of(message_id)`. Together they cost no more round trips than one of
+        them, where the store can do that.
+        """
         ...
 
     def postpone(self, due: DueMessage, *, look_at_ms: int) -> bool:
@@ -819,6 +818,7 @@ class JobQueue(Protocol):
             ValueError: no queue keeps this delay; none was sent.
         """
         ...
+
     def send_each(self, jobs: Sequence[tuple[Job, int]]) -> Sequence[bool]:
         """Hand over jobs of different callers, each with its delay; tell of each if it is stored.
 
@@ -828,7 +828,6 @@ class JobQueue(Protocol):
             PayloadTooLarge, ValueError: as `send`; none was sent.
         """
         ...
-
 
 
 class Received(msgspec.Struct, frozen=True, kw_only=True):
@@ -935,6 +934,8 @@ class Outcome(enum.Enum):
     """413: more than 128 KB."""
     UNAVAILABLE = "unavailable"
     """5xx, a lost or refused connection, or no answer before the deadline."""
+    DEFERRED = "deferred"
+    """Nothing was sent: there is no room for it in our own budget for now."""
     REFUSED = "refused"
     """400, 403 or another: the id, signature, permission or stage is wrong; the same post fails
     again."""
@@ -947,8 +948,6 @@ class Outcome(enum.Enum):
 
 _FINAL: Final = (Outcome.SENT, Outcome.GONE, Outcome.TOO_LARGE, Outcome.REFUSED)
 
-    DEFERRED = "deferred"
-    """Nothing was sent: there is no room for it in our own budget for now."""
 
 class Post(msgspec.Struct, frozen=True):
     """One message for one connection."""

@@ -12,35 +12,48 @@ lost, or a message's time is over and its client is away.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from cloudpush import accepting, delivery, expanding
 from cloudpush.delivery import Report
-from cloudpush.model import SHARDS, MessageState
+from cloudpush.model import SHARDS, MessageState, Place
 from cloudpush.protocol import CloseCode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from cloudpush.delivery import Outlet
     from cloudpush.mailroom import Mailroom
-    from cloudpush.model import Connection
-    from cloudpush.ports import ConnectionStore, DueMessage
+    from cloudpush.ports import ConnectionStore, DueMessage, DuePage, InboxPage, Page
 
 RESERVE_MS: Final = 28_000
-"""When less of the invocation's time is left, the rest waits for the next minute: the posts and
-the deletions of one page may take ten seconds each, and three until it is their turn."""
+"""When less of the invocation's time is left, the rest waits for the next minute: the posts and the
+deletions of `CLOSED_AT_ONCE` may take ten seconds each, and three until it is their turn."""
 
 _MINUTE_MS: Final = 60_000
 
 SHARDS_AT_ONCE: Final = 32
-"""So many shards are counted between one look at the time and the next."""
+"""So many shards are read side by side, or counted, between one look at the time and the next."""
+
+STALE_PAGE: Final = 250
+"""Connections that are read of each of these shards at a time: 2 MB of all together."""
+
+CLOSED_AT_ONCE: Final = 500
+"""Connections that are claimed and closed between one look at the time and the next."""
 
 LATE_MS: Final = 10_000
 """An inbox whose job is so late has lost it."""
 
 AHEAD_MS: Final = 90_000
 """Messages are handed to the queue so long before they are due: more than till the next sweep."""
+
+
+class _HasCursor(Protocol):
+    @property
+    def cursor(self) -> str | None: ...
+
+
+_Page = TypeVar("_Page", bound=_HasCursor)
 
 
 async def sweep(
@@ -52,20 +65,28 @@ async def sweep(
 ) -> Report:
     """Close and forget every connection last seen before the limit; a limit of 0 closes none.
 
-    A page is claimed and closed before the next is read, so that a crash leaves at most one page
-    open and forgotten. Where the time does not suffice for all shards, the next minute's sweep
-    begins elsewhere, and none is left out for ever.
+    Those that are claimed are closed before others are, so that a crash leaves at most
+    `CLOSED_AT_ONCE` open and forgotten. Where the time does not suffice for all shards, the next
+    minute's sweep begins elsewhere, and none is left out for ever.
     """
     report = Report()
     if stale_after_ms == 0:
         return report
-    first = first_shard(clock())
-    for shard in range(first, first + SHARDS):
-        for page in _read_stale(shard % SHARDS, stale_after_ms, outlet.store, clock):
+    store = outlet.store
+
+    def read(places: Sequence[Place]) -> Sequence[Page]:
+        now_ms = clock()
+        return store.read_stale(
+            places, seen_before_ms=now_ms - stale_after_ms, limit=STALE_PAGE, now_ms=now_ms
+        )
+
+    for pages in _read_all(read, first_shard(clock())):
+        silent = [each for page in pages for each in page.connections]
+        for start in range(0, max(1, len(silent)), CLOSED_AT_ONCE):
             claimed = [
                 each
-                for each in page
-                if outlet.store.forget_unseen(
+                for each in silent[start : start + CLOSED_AT_ONCE]
+                if store.forget_unseen(
                     each.connection_id,
                     seen_before_ms=clock() - stale_after_ms,
                     now_ms=clock(),
@@ -83,18 +104,14 @@ def look_after_inboxes(
 ) -> int:
     """Have a job look after every inbox that wants it; returns how many there are."""
     found = 0
-    first = first_shard(clock())
-    for shard in range(first, first + SHARDS):
-        cursor = None
-        while True:
-            page = mailroom.inboxes.read_due(
-                shard % SHARDS, due_before_ms=clock() - LATE_MS, cursor=cursor
-            )
-            delivery.look_again(page.client_ids, jobs=mailroom.outlet.jobs)
-            found += len(page.client_ids)
-            cursor = page.cursor
-            if cursor is None:
-                break
+
+    def read(places: Sequence[Place]) -> Sequence[InboxPage]:
+        return mailroom.inboxes.read_due(places, due_before_ms=clock() - LATE_MS)
+
+    for pages in _read_all(read, first_shard(clock())):
+        late = [each for page in pages for each in page.client_ids]
+        delivery.look_again(late, jobs=mailroom.outlet.jobs)
+        found += len(late)
         if remaining_ms() < RESERVE_MS:
             break
     return found
@@ -109,17 +126,13 @@ def hand_over_messages(
     at the same time one hands it over; where that one dies before it did, the next look does.
     """
     found = 0
-    first = first_shard(clock())
-    for shard in range(first, first + SHARDS):
-        cursor = None
-        while True:
-            page = mailroom.messages.read_due(
-                shard % SHARDS, due_before_ms=clock() + AHEAD_MS, cursor=cursor
-            )
+
+    def read(places: Sequence[Place]) -> Sequence[DuePage]:
+        return mailroom.messages.read_due(places, due_before_ms=clock() + AHEAD_MS)
+
+    for pages in _read_all(read, first_shard(clock())):
+        for page in pages:
             found += sum(_hand_over(each, mailroom, clock()) for each in page.due)
-            cursor = page.cursor
-            if cursor is None:
-                break
         if remaining_ms() < RESERVE_MS:
             break
     return found
@@ -153,18 +166,18 @@ def first_shard(now_ms: int) -> int:
     return now_ms // _MINUTE_MS * 37 % SHARDS  # 37 and 256 share no factor
 
 
-def _read_stale(
-    shard: int, stale_after_ms: int, store: ConnectionStore, clock: Callable[[], int]
-) -> Iterator[tuple[Connection, ...]]:
-    cursor = None
-    while True:
-        page = store.read_stale(
-            shard,
-            seen_before_ms=clock() - stale_after_ms,
-            cursor=cursor,
-            now_ms=clock(),
-        )
-        yield page.connections
-        cursor = page.cursor
-        if cursor is None:
-            return
+def _read_all(
+    read: Callable[[Sequence[Place]], Sequence[_Page]], first: int
+) -> Iterator[Sequence[_Page]]:
+    """Read every shard to its end, `SHARDS_AT_ONCE` side by side, beginning with this one."""
+    waiting = [Place(shard=shard % SHARDS) for shard in range(first, first + SHARDS)]
+    while waiting:
+        places, waiting = waiting[:SHARDS_AT_ONCE], waiting[SHARDS_AT_ONCE:]
+        pages = read(places)
+        yield pages
+        going_on = [
+            Place(shard=place.shard, cursor=page.cursor)
+            for place, page in zip(places, pages, strict=True)
+            if page.cursor is not None
+        ]
+        waiting = going_on + waiting

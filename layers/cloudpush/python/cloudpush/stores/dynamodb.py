@@ -288,24 +288,22 @@ class DynamoDbConnectionStore:
         )
 
     def read_stale(
-        self,
-        shard: int,
-        *,
-        seen_before_ms: int,
-        cursor: str | None = None,
-        limit: int = 500,
-        now_ms: int,
-    ) -> Page:
-        """See `ports.ConnectionStore.read_stale`. It reads the whole shard to find them."""
-        found, last = self._table.query(
-            items.shard_partition(shard),
-            after=cursor,
-            limit=limit,
-            condition=f"{IS_LIVE} AND {IS_UNSEEN}",
-            values={":now": items.number(now_ms), ":seen_before": items.number(seen_before_ms)},
-            is_consistent=False,
-        )
-        return Page(connections=tuple(items.connection_in(item) for item in found), cursor=last)
+        self, places: Sequence[Place], *, seen_before_ms: int, limit: int = 500, now_ms: int
+    ) -> Sequence[Page]:
+        """See `ports.ConnectionStore.read_stale`. It reads the whole shards to find them."""
+
+        def read(place: Place) -> Page:
+            found, last = self._table.query(
+                items.shard_partition(place.shard),
+                after=place.cursor,
+                limit=limit,
+                condition=f"{IS_LIVE} AND {IS_UNSEEN}",
+                values={":now": items.number(now_ms), ":seen_before": items.number(seen_before_ms)},
+                is_consistent=False,
+            )
+            return Page(connections=tuple(items.connection_in(item) for item in found), cursor=last)
+
+        return self._table.side_by_side(read, places)
 
     def count_shards(self, shards: Sequence[int], *, now_ms: int) -> int:
         """See `ports.ConnectionStore.count_shards`. It reads all of them, some side by side."""

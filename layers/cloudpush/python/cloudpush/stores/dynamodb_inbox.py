@@ -311,11 +311,12 @@ class DynamoDbInboxStore:
         return self._entries(row, max(after_seq, row.settled_seq), limit)
 
     def read_due(
-        self, shard: int, *, due_before_ms: int, cursor: str | None = None, limit: int = 500
-    ) -> InboxPage:
-        """See `ports.InboxStore.read_due`. It reads the whole shard to find them."""
-        return self._page(
-            shard, IS_DUE, {":due_before": items.number(due_before_ms)}, cursor, limit
+        self, places: Sequence[Place], *, due_before_ms: int, limit: int = 500
+    ) -> Sequence[InboxPage]:
+        """See `ports.InboxStore.read_due`. It reads the whole shards to find them."""
+        values = {":due_before": items.number(due_before_ms)}
+        return self._table.side_by_side(
+            lambda each: self._page(each.shard, IS_DUE, values, each.cursor, limit), places
         )
 
     def read_shard(

@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
+    from cloudpush.model import Place
     from cloudpush.stores.dynamodb_items import Item
 
 IS_ABSENT: Final = "attribute_not_exists(#pk)"
@@ -341,16 +342,20 @@ class DynamoDbMessageStore:
         return listings.read_newest(self._table, listing, cursor=cursor, limit=limit)
 
     def read_due(
-        self, shard: int, *, due_before_ms: int, cursor: str | None = None, limit: int = 100
-    ) -> DuePage:
-        """See `ports.MessageStore.read_due`."""
-        found, last = self._table.read_range(
-            _due_partition(shard),
-            first="0" if cursor is None else f"{cursor}\0",
-            last=f"{due_before_ms:015}",  # a message's name is longer, so it comes after this
-            limit=limit,
-        )
-        return DuePage(due=tuple(_due_in(item["sk"]["S"]) for item in found), cursor=last)
+        self, places: Sequence[Place], *, due_before_ms: int, limit: int = 100
+    ) -> Sequence[DuePage]:
+        """See `ports.MessageStore.read_due`. It is a Query for each shard, some side by side."""
+
+        def read(place: Place) -> DuePage:
+            found, last = self._table.read_range(
+                _due_partition(place.shard),
+                first="0" if place.cursor is None else f"{place.cursor}\0",
+                last=f"{due_before_ms:015}",  # a message's name is longer, so it comes after this
+                limit=limit,
+            )
+            return DuePage(due=tuple(_due_in(item["sk"]["S"]) for item in found), cursor=last)
+
+        return self._table.side_by_side(read, places)
 
     def postpone(self, due: DueMessage, *, look_at_ms: int) -> bool:
         """See `ports.MessageStore.postpone`."""

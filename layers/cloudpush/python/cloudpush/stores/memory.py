@@ -134,24 +134,20 @@ class MemoryConnectionStore:
         ]
 
     def read_stale(
-        self,
-        shard: int,
-        *,
-        seen_before_ms: int,
-        cursor: str | None = None,
-        limit: int = 500,
-        now_ms: int,
-    ) -> Page:
+        self, places: Sequence[Place], *, seen_before_ms: int, limit: int = 500, now_ms: int
+    ) -> Sequence[Page]:
         """See `ports.ConnectionStore.read_stale`."""
-        page = self.read_shard(shard, cursor=cursor, limit=limit, now_ms=now_ms)
-        return Page(
-            connections=tuple(
-                connection
-                for connection in page.connections
-                if connection.last_seen_ms < seen_before_ms
-            ),
-            cursor=page.cursor,
-        )
+        return [
+            Page(
+                connections=tuple(
+                    connection
+                    for connection in page.connections
+                    if connection.last_seen_ms < seen_before_ms
+                ),
+                cursor=page.cursor,
+            )
+            for page in MemoryConnectionStore.read_shards(self, places, limit=limit, now_ms=now_ms)
+        ]
 
     def count_shards(self, shards: Sequence[int], *, now_ms: int) -> int:
         """See `ports.ConnectionStore.count_shards`."""

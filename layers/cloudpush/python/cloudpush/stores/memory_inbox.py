@@ -180,13 +180,19 @@ class MemoryInboxStore:
             return self._after(client_id, after_seq)[:limit]
 
     def read_due(
-        self, shard: int, *, due_before_ms: int, cursor: str | None = None, limit: int = 500
-    ) -> InboxPage:
+        self, places: Sequence[Place], *, due_before_ms: int, limit: int = 500
+    ) -> Sequence[InboxPage]:
         """See `ports.InboxStore.read_due`."""
         with self._lock:
-            return self._page(
-                shard, lambda row: rules.is_due(row, due_before_ms), cursor=cursor, limit=limit
-            )
+            return [
+                self._page(
+                    each.shard,
+                    lambda row: rules.is_due(row, due_before_ms),
+                    cursor=each.cursor,
+                    limit=limit,
+                )
+                for each in places
+            ]
 
     def read_shard(
         self, shard: int, *, cursor: str | None = None, limit: int = 500, now_ms: int

@@ -33,6 +33,8 @@ from cloudpush.stores.repeat_rules import DEAD_AFTER_MS, REPEAT_LIFETIME_MS
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from cloudpush.model import Place
+
 
 @dataclass
 class _Record:
@@ -186,18 +188,21 @@ class MemoryMessageStore:
             return True
 
     def read_due(
-        self, shard: int, *, due_before_ms: int, cursor: str | None = None, limit: int = 100
-    ) -> DuePage:
+        self, places: Sequence[Place], *, due_before_ms: int, limit: int = 100
+    ) -> Sequence[DuePage]:
         """See `ports.MessageStore.read_due`."""
         with self._lock:
-            rest = sorted(
-                (record.look_at_ms, message_id)
-                for message_id, record in self._records.items()
-                if record.look_at_ms is not None
-                and record.look_at_ms < due_before_ms
-                and shard_of(message_id) == shard
-                and f"{record.look_at_ms:015} {message_id}" > (cursor or "")
-            )
+            return [self._read_due(each, due_before_ms, limit) for each in places]
+
+    def _read_due(self, place: Place, due_before_ms: int, limit: int) -> DuePage:
+        rest = sorted(
+            (record.look_at_ms, message_id)
+            for message_id, record in self._records.items()
+            if record.look_at_ms is not None
+            and record.look_at_ms < due_before_ms
+            and shard_of(message_id) == place.shard
+            and f"{record.look_at_ms:015} {message_id}" > (place.cursor or "")
+        )
         page = [DueMessage(message_id=each, due_ms=at_ms) for at_ms, each in rest[:limit]]
         last = page[-1] if len(rest) > limit else None
         return DuePage(

@@ -209,20 +209,18 @@ class RedisConnectionStore:
         return pages
 
     def read_stale(
-        self,
-        shard: int,
-        *,
-        seen_before_ms: int,
-        cursor: str | None = None,
-        limit: int = 500,
-        now_ms: int,
-    ) -> Page:
-        """See `ports.ConnectionStore.read_stale`. It reads the whole shard to find them."""
-        page = self.read_shard(shard, cursor=cursor, limit=limit, now_ms=now_ms)
-        return Page(
-            connections=tuple(row for row in page.connections if row.last_seen_ms < seen_before_ms),
-            cursor=page.cursor,
-        )
+        self, places: Sequence[Place], *, seen_before_ms: int, limit: int = 500, now_ms: int
+    ) -> Sequence[Page]:
+        """See `ports.ConnectionStore.read_stale`. It reads the whole shards to find them."""
+        return [
+            Page(
+                connections=tuple(
+                    row for row in page.connections if row.last_seen_ms < seen_before_ms
+                ),
+                cursor=page.cursor,
+            )
+            for page in self.read_shards(places, limit=limit, now_ms=now_ms)
+        ]
 
     def count_shards(self, shards: Sequence[int], *, now_ms: int) -> int:
         """See `ports.ConnectionStore.count_shards`."""

@@ -217,27 +217,31 @@ class RedisInboxStore:
         return found[:limit]
 
     def read_due(
-        self, shard: int, *, due_before_ms: int, cursor: str | None = None, limit: int = 500
-    ) -> InboxPage:
+        self, places: Sequence[Place], *, due_before_ms: int, limit: int = 500
+    ) -> Sequence[InboxPage]:
         """See `ports.InboxStore.read_due`.
 
         Pages count ranks: what moves meanwhile may be left out, and is found the next time.
         """
-        offset = int(cursor or 0)
+        offsets = [int(each.cursor or 0) for each in places]
         with translated_errors(), self._client.pipeline(transaction=False) as pipeline:
-            pipeline.zrange(
-                f"{self._prefix}{{{shard:03}}}:due-inboxes",
-                "-inf",
-                f"({due_before_ms}",
-                byscore=True,
-                offset=offset,
-                num=limit,
+            for place, offset in zip(places, offsets, strict=True):
+                pipeline.zrange(
+                    f"{self._prefix}{{{place.shard:03}}}:due-inboxes",
+                    "-inf",
+                    f"({due_before_ms}",
+                    byscore=True,
+                    offset=offset,
+                    num=limit,
+                )
+            answers = pipeline.execute()
+        return [
+            InboxPage(
+                client_ids=tuple(members),
+                cursor=str(offset + limit) if len(members) == limit else None,
             )
-            [members] = pipeline.execute()
-        return InboxPage(
-            client_ids=tuple(members),
-            cursor=str(offset + limit) if len(members) == limit else None,
-        )
+            for offset, members in zip(offsets, answers, strict=True)
+        ]
 
     def read_shard(
         self, shard: int, *, cursor: str | None = None, limit: int = 500, now_ms: int

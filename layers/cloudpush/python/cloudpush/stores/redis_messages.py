@@ -36,6 +36,7 @@ from cloudpush.stores.redis_client import run_many, translated_errors
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from cloudpush.model import Place
     from cloudpush.stores.redis_client import Client
 
 _LUA: Final = pathlib.Path(__file__).parent / "lua" / "message"
@@ -244,28 +245,34 @@ class RedisMessageStore:
         return listing_rules.page_of(parts, limit=limit)
 
     def read_due(
-        self, shard: int, *, due_before_ms: int, cursor: str | None = None, limit: int = 100
-    ) -> DuePage:
+        self, places: Sequence[Place], *, due_before_ms: int, limit: int = 100
+    ) -> Sequence[DuePage]:
         """See `ports.MessageStore.read_due`.
 
         Pages count ranks: what moves meanwhile may be left out, and is found the next time.
         """
-        offset = int(cursor or 0)
+        offsets = [int(each.cursor or 0) for each in places]
         with translated_errors(), self._client.pipeline(transaction=False) as pipeline:
-            pipeline.zrange(
-                f"{self._prefix}{{{shard:03}}}:due-messages",
-                "-inf",
-                f"({due_before_ms}",
-                byscore=True,
-                withscores=True,
-                offset=offset,
-                num=limit,
+            for place, offset in zip(places, offsets, strict=True):
+                pipeline.zrange(
+                    f"{self._prefix}{{{place.shard:03}}}:due-messages",
+                    "-inf",
+                    f"({due_before_ms}",
+                    byscore=True,
+                    withscores=True,
+                    offset=offset,
+                    num=limit,
+                )
+            answers = pipeline.execute()
+        return [
+            DuePage(
+                due=tuple(
+                    DueMessage(message_id=each, due_ms=int(at_ms)) for each, at_ms in members
+                ),
+                cursor=str(offset + limit) if len(members) == limit else None,
             )
-            [members] = pipeline.execute()
-        return DuePage(
-            due=tuple(DueMessage(message_id=each, due_ms=int(at_ms)) for each, at_ms in members),
-            cursor=str(offset + limit) if len(members) == limit else None,
-        )
+            for offset, members in zip(offsets, answers, strict=True)
+        ]
 
     def postpone(self, due: DueMessage, *, look_at_ms: int) -> bool:
         """See `ports.MessageStore.postpone`."""
