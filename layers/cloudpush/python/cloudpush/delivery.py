@@ -355,6 +355,9 @@ def _note_failures(
     now_ms: int,
 ) -> None:
     """Note who failed for itself; so many that it is the gateway's doing are nobody's own."""
+    if _all_sent(outcomes):
+        parking.note(failed=(), sent=connections, now_ms=now_ms)
+        return
     failed = [
         each for each, outcome in zip(connections, outcomes, strict=True) if outcome.is_temporary
     ]
@@ -364,6 +367,11 @@ def _note_failures(
         each for each, outcome in zip(connections, outcomes, strict=True) if outcome is Outcome.SENT
     )
     parking.note(failed=failed, sent=sent, now_ms=now_ms)
+
+
+def _all_sent(outcomes: Sequence[Outcome]) -> bool:
+    """Tell whether every post arrived: of a page that is the rule, and one look for all."""
+    return outcomes.count(Outcome.SENT) == len(outcomes)
 
 
 def _apart(connections: Sequence[Connection], attempt: int) -> dict[int, list[Connection]]:
@@ -395,6 +403,8 @@ def _classify(
     attempt: int,
     may_open: Callable[[Connection], bool],
 ) -> Report:
+    if _all_sent(outcomes):
+        return Report(sent=connections)
     sent: list[Connection] = []
     waiting: list[Connection] = []
     gone: list[Connection] = []

@@ -195,7 +195,15 @@ class RedisConnectionStore:
     def read_shards(self, places: Sequence[Place], *, limit: int, now_ms: int) -> Sequence[Page]:
         """See `ports.ConnectionStore.read_shards`."""
         found = self._members_after(places, limit=limit, now_ms=now_ms)
-        rows = iter(self._rows_of([members for members in found if members]))
+        rows = iter(
+            self._rows_of(
+                [
+                    (self._home(place.shard), members)
+                    for place, members in zip(places, found, strict=True)
+                    if members
+                ]
+            )
+        )
         pages: list[Page] = []
         for members in found:
             last = members[-1] if len(members) == limit else None
@@ -234,11 +242,14 @@ class RedisConnectionStore:
         with translated_errors():
             self._client.ping()
 
+    def _home(self, shard: int) -> str:
+        return f"{self._prefix}{{{shard:03}}}:"
+
     def _client_key(self, client_id: str) -> str:
-        return f"{self._prefix}{{{shard_of(client_id):03}}}:client:{client_id}"
+        return f"{self._home(shard_of(client_id))}client:{client_id}"
 
     def _shard_key(self, shard: int) -> str:
-        return f"{self._prefix}{{{shard:03}}}:connections"
+        return f"{self._home(shard)}connections"
 
     def _keys(self, client_id: str) -> list[str]:
         """Return KEYS as the scripts name them (prelude.lua)."""
@@ -280,16 +291,20 @@ class RedisConnectionStore:
         found: list[list[tuple[int, str]]] = []
         for start, ties, rest in zip(starts, answers[::2], answers[1::2], strict=True):
             members = [(int(at), str(member)) for member, at in [*ties, *rest]]
-            found.append([each for each in members if each > start][:limit])
+            if ties:
+                members = [each for each in members if each > start]
+            found.append(members[:limit])
         return found
 
-    def _rows_of(self, shards: Sequence[Sequence[tuple[int, str]]]) -> list[list[Connection]]:
+    def _rows_of(
+        self, shards: Sequence[tuple[str, Sequence[tuple[int, str]]]]
+    ) -> list[list[Connection]]:
         """Return, for the members of each shard, the rows of those that have one, in order."""
         calls: list[tuple[list[str], list[str]]] = []
-        for members in shards:
+        for home, members in shards:
             parts = [member.partition(" ") for _, member in members]
             calls.append(
-                ([self._client_key(client) for *_, client in parts], [each for each, *_ in parts])
+                ([f"{home}client:{client}" for *_, client in parts], [each for each, *_ in parts])
             )
         answers: list[str] = run_many(self._client, self._read_rows, calls)
         return [_row_decoder.decode_lines(text) for text in answers]
