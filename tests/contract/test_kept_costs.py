@@ -144,3 +144,16 @@ def test_what_a_page_of_inboxes_costs(kept: Kept, kind: str, counted: Callable[[
     kept.inboxes.read_shards([Place(shard=each) for each in range(8)], limit=10, now_ms=T0)
 
     assert counted() == {"memory": 0, "redis": 1, "dynamodb": 8}[kind]
+
+
+def test_due_shards_share_a_request(kept: Kept, kind: str, counted: Callable[[], int]) -> None:
+    places = [Place(shard=shard) for shard in range(16)]
+
+    counted()
+    kept.inboxes.read_due(places, due_before_ms=T0)
+    inboxes = counted()
+    kept.messages.read_due(places, due_before_ms=T0)
+    messages = counted()
+
+    each = {"memory": 0, "redis": 1, "dynamodb": 16}[kind]
+    assert (inboxes, messages) == (each, each)
