@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any, Final, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     import httpx
 
@@ -50,6 +51,29 @@ class Canaries:
     def found_in(self, log: str) -> list[str]:
         """Return those that the log has."""
         return sorted(text for text in self._texts if len(text) >= LEAST_LENGTH and text in log)
+
+
+def traces_in(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
+    """Go through the traces of what functions did, and of the records that they sent."""
+    for row in rows:
+        if "trace" in row:
+            yield row["trace"]
+        yield from row.get("sentBy", [])
+        yield from re.findall(r'"AWSTraceHeader": ?"([^"]*)', row.get("event", ""))
+
+
+def places_of(canaries: Sequence[str], rows: Iterable[dict[str, Any]]) -> set[tuple[str, str]]:
+    """Return in which fields of which kinds of rows there are canaries."""
+    places: set[tuple[str, str]] = set()
+    for row in rows:
+        text = json.dumps(row)
+        found = [each for each in canaries if each in text]
+        places |= {
+            (row["kind"], name)
+            for name, value in row.items()
+            if any(each in json.dumps(value) for each in found)
+        }
+    return places
 
 
 def _texts_in(value: object) -> Iterator[str]:

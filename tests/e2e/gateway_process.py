@@ -50,6 +50,8 @@ class GatewayProcess:
         self.websocket_url = f"ws://127.0.0.1:{port}/dev"
         self.banner = ""
         """What it wrote to standard output before `ready`."""
+        self.output = ""
+        """What it wrote there after that, once it has stopped."""
         self.log = ""
         """What it wrote to standard error, once it has stopped."""
         self.canaries = Canaries()
@@ -88,19 +90,18 @@ class GatewayProcess:
         """Invoke a function through the Invoke API."""
         return await self.http.post(f"/2015-03-31/functions/{function}/invocations", json=event)
 
+    def stand_in(self, name: str) -> str:
+        """Return where the embedded server of a service is, by its name in the banner."""
+        address = re.search(rf"{name} +is +\w+ at (\S+)", self.banner)
+        assert address is not None, self.banner
+        return address[1]
+
     async def send_to_queue(self, name: str, body: str) -> None:
         """Send a record to an embedded queue."""
-        address = re.search(r"SQS +is +moto at (\S+)", self.banner)
-        assert address is not None, self.banner
+        address = self.stand_in("SQS")
 
         def send() -> None:
-            sqs: Any = botocore.session.get_session().create_client(
-                "sqs",
-                endpoint_url=address[1],
-                region_name="us-east-1",
-                aws_access_key_id="test",
-                aws_secret_access_key="test",
-            )
+            sqs = aws_client("sqs", address)
             [url] = [each for each in sqs.list_queues()["QueueUrls"] if each.endswith(f"/{name}")]
             sqs.send_message(QueueUrl=url, MessageBody=body)
             sqs.close()
@@ -126,6 +127,17 @@ class GatewayProcess:
         self.process.send_signal(number)
         async with asyncio.timeout(seconds):
             return await self.process.wait()
+
+
+def aws_client(service: str, url: str) -> Any:  # noqa: ANN401 — botocore makes it at run time
+    """Return a client of a service that is embedded at this URL."""
+    return botocore.session.get_session().create_client(
+        service,
+        endpoint_url=url,
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
 
 
 class Client:
@@ -182,10 +194,11 @@ async def running_gateway(
         yield gateway
         if process.returncode is None:
             await gateway.stop(seconds=stop_seconds)
-        await drain
+        gateway.output = (await drain).decode()
         gateway.log = await log
         if OUR_TEMPLATE in arguments:  # what functions of others log is theirs
-            assert gateway.canaries.found_in(gateway.log) == []
+            written = gateway.banner + gateway.output + gateway.log
+            assert gateway.canaries.found_in(written) == []
     finally:
         await gateway.http.aclose()
         if process.returncode is None:

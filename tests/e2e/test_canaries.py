@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from tests.e2e.canaries import Canaries
+from tests.e2e.canaries import Canaries, places_of, traces_in
 from tests.fakes.auth import a_token, bearer
 
 TOKEN = a_token("alice")
@@ -35,3 +35,18 @@ async def test_content_in_a_log_is_found(body: object) -> None:
 
     assert canaries.found_in(f"failed: {CONTENT}") == [CONTENT]
     assert canaries.found_in("alice, deeper, messages") == []
+
+
+ROWS = [
+    {"id": 1, "kind": "post", "text": CONTENT, "trace": "1-5"},
+    {"id": 2, "kind": "handshake", "headers": [["a", "b"], ["token", TOKEN]]},
+    {"id": 3, "kind": "invocation", "event": '{"AWSTraceHeader": "Root=1-6"}', "sentBy": ["1-6"]},
+]
+
+
+def test_content_in_a_row_is_found_where_it_stands() -> None:
+    assert places_of([CONTENT, TOKEN], ROWS) == {("post", "text"), ("handshake", "headers")}
+
+
+def test_traces_are_those_of_posts_of_events_and_of_their_records() -> None:
+    assert list(traces_in(ROWS)) == ["1-5", "1-6", "Root=1-6"]

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
-from cloudpush import clock
 from tests.e2e.closing import Issuer, closed_main_job
-from tests.e2e.gateway_process import Client, free_port, main_job, running_gateway
+from tests.e2e.gateway_process import Client, free_port, running_gateway
 from tests.e2e.test_logs import count, json_lines_of
-from tests.fakes.auth import OTHER_SECRET, a_token, bearer
-from tests.fakes.key_server import ISSUER, ProviderKey, key_set, running_key_server
+from tests.fakes.auth import OTHER_SECRET, bearer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,33 +34,6 @@ async def test_a_token_reaches_as_far_as_it_says_and_is_in_no_log(tmp_path: Path
     assert count(lines, "HandshakesForbidden") == {"AuthorizeFunction": 1}
     signed = [part for each in issuer.issued + forger.issued for part in each.split(".")[1:]]
     assert [part for part in [*signed, issuer.secret] if part in gateway.log] == []
-
-
-async def test_tokens_of_an_identity_provider_open_the_door_and_no_others() -> None:
-    port, old, new = free_port(), ProviderKey("old"), ProviderKey("new")
-    now = clock.now_ms() // 1000
-    times: dict[str, Any] = {"iat": now, "exp": now + 60}
-    with running_key_server() as provider:
-        provider.serve(key_set(old.public()))
-        closed = {
-            "AuthMode": "jwt",
-            "AuthAlgorithm": "ES256",
-            "AuthJwksUrl": provider.url,
-            "AuthIssuer": ISSUER,
-        }
-        async with running_gateway(main_job("redis", port, **closed), port=port) as gateway:
-            url = f"{gateway.websocket_url}?channelId=alice"
-            async with gateway.client("alice", token=old.sign("alice", **times)) as alice:
-                await alice.send(msgType=3)
-                heard = await alice.receive()
-            refused = [
-                await status_of(f"{url}&token={new.sign('alice', **times)}"),
-                await status_of(f"{url}&token={a_token('alice', iss=ISSUER, **times)}"),
-            ]
-            reader = bearer(old.sign("backend", scope="read", **times))
-            allowed = await gateway.http.get("/v1/statistics", headers=reader)
-
-    assert (heard["to"], refused, allowed.status_code) == ("alice", [401, 401], 200)
 
 
 async def check_handshakes(gateway: GatewayProcess, issuer: Issuer, forger: Issuer) -> None:

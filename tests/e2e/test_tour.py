@@ -12,11 +12,11 @@ from local_gateway import template
 from local_gateway.api import Identity
 from local_gateway.privileges.comparison import Permission, compare
 from tests.e2e.gateway_process import ROOT
-from tests.e2e.tour import CONTENT, take
+from tests.e2e.tour import take, take_by_public_keys
 
 if TYPE_CHECKING:
     from local_gateway.privileges.comparison import Privileges
-    from tests.e2e.tour import Seen
+    from tests.e2e.touring import Seen
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
 
@@ -41,6 +41,18 @@ NOT_ON_THE_TOUR: Final[dict[str, dict[tuple[str, str], str]]] = {
 }
 """What takes a failure, or a long time, by function, action and the end of the resource."""
 
+SHOWS_CONTENT: Final = {
+    ("handshake", "query"),
+    ("handshake", "headers"),
+    ("handshake", "summary"),
+    ("message", "text"),
+    ("message", "summary"),
+    ("invocation", "event"),
+    ("invocation", "answer"),
+    ("post", "text"),
+}
+"""Where the inspector shows what came and went, by kind of row and field."""
+
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=["dynamodb", "redis"])
 async def seen(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Seen:
@@ -48,13 +60,32 @@ async def seen(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
     return await take(request.param, tmp_path_factory.mktemp("tour"))
 
 
-@pytest.fixture
-def privileges(seen: Seen) -> dict[str, Privileges]:
-    """How the roles of our template fit what was called, by function."""
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def seen_by_public_keys(tmp_path_factory: pytest.TempPathFactory) -> Seen:
+    """Take a part of the tour with the tokens of an identity provider."""
+    return await take_by_public_keys(tmp_path_factory.mktemp("tour"))
+
+
+def privileges_of(seen: Seen) -> dict[str, Privileges]:
+    """Return how the roles of our template fit what was called, by function."""
     parameters = {"RedisUrl": "redis://redis.invalid/0", **seen.parameters}
     application = template.load(ROOT / "template.yaml", parameters=parameters, identity=Identity())
     found = compare(application, seen.calls, now_ms=clock.now_ms())
     return {each.function: each for each in found}
+
+
+@pytest.fixture
+def privileges(seen: Seen) -> dict[str, Privileges]:
+    return privileges_of(seen)
+
+
+def canaries_in(seen: Seen) -> dict[str, list[str]]:
+    """Return what was found, by what it stands in."""
+    found = {
+        name: [each for each in seen.canaries if each in text]
+        for name, text in seen.written.items()
+    }
+    return {name: each for name, each in found.items() if each}
 
 
 def is_explained(function: str, permission: Permission) -> bool:
@@ -82,12 +113,31 @@ async def test_no_role_allows_what_nobody_calls(privileges: dict[str, Privileges
     assert unused == set()
 
 
-async def test_no_log_and_no_metric_has_what_it_must_not(seen: Seen) -> None:
-    written = seen.log + seen.metrics
+async def test_the_keys_of_a_provider_need_no_secret_and_every_call_is_allowed(
+    seen_by_public_keys: Seen,
+) -> None:
+    found = privileges_of(seen_by_public_keys)
 
-    assert CONTENT in seen.rows
-    assert "a job failed" in seen.log
-    assert [each for each in seen.canaries if each in written] == []
+    assert {name: each.missing for name, each in found.items() if each.missing} == {}
+    assert found["AuthorizeFunction"].unused == set()
+    unused = {each.action for each in found["PushApiFunction"].unused}
+    assert [each for each in unused if each.startswith(("secretsmanager:", "ssm:"))] == []
+
+
+async def test_what_is_secret_is_written_passed_on_and_answered_nowhere(seen: Seen) -> None:
+    assert canaries_in(seen) == {}
+    assert "a job failed" in seen.written["log"]
+    assert "Root=1-" in seen.written["what others are sent"]
+    assert [name for name, text in seen.written.items() if not text] == []
+
+
+async def test_nor_are_the_tokens_of_a_provider(seen_by_public_keys: Seen) -> None:
+    assert canaries_in(seen_by_public_keys) == {}
+    assert "/jwks.json" in seen_by_public_keys.written["what others are sent"]
+
+
+async def test_the_inspector_shows_content_where_it_belongs(seen: Seen) -> None:
+    assert seen.shown == SHOWS_CONTENT
 
 
 async def test_what_is_explained_is_allowed() -> None:

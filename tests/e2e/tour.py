@@ -1,194 +1,30 @@
-"""A tour of the main job: everything that it does once, closed, with secrets by reference.
-
-Contents, secrets and tokens are canaries: no log may have them. What the functions call of AWS on
-the way is recorded.
-"""
+"""A tour of the main job: everything that it does once, closed, with secrets by reference."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-import jwt
+import pytest
 from websockets.asyncio.client import connect
-from websockets.typing import Subprotocol
+from websockets.exceptions import InvalidStatus
 
 from cloudpush import clock
 from cloudpush.jobs import encode_job
 from cloudpush.model import TARGETS_PER_SHARD, Drain, Notice, Receipt, ReceiptState
-from local_gateway.privileges import record
-from tests.e2e.gateway_process import (
-    ROOT,
-    Client,
-    free_port,
-    main_job,
-    running_gateway,
-)
-from tests.fakes.auth import bearer
-from tests.fakes.http_server import ScriptedServer, answer
-from tests.fakes.secrets_server import SecretsServer, in_parameter_store, in_secrets_manager
-from tests.serving import serving
+from tests.e2e.gateway_process import Client
+from tests.e2e.touring import CONTENT, MSG, PATIENCE_SECONDS, TRACED, touring
+from tests.fakes.auth import a_token
+from tests.fakes.http_server import answer
+from tests.fakes.key_server import ISSUER, ProviderKey
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
     from pathlib import Path
 
-    from local_gateway.privileges.record import AwsCall
-    from tests.e2e.gateway_process import GatewayProcess
+    from tests.e2e.touring import Seen, Tour
 
-CONTENT: Final = "canary-content-4c1b"
-MSG: Final = {CONTENT: CONTENT}
-SIGNING_SECRET: Final = "canary-signing-secret-9f0d-0123456789"
-RECEIPT_SECRET: Final = "canary-receipt-secret-77ab-0123456789"
 NO_CLIENT: Final = "no client"
-PATIENCE_SECONDS: Final = 60.0
-"""How long a request may take: a sweep looks through every shard, and moto is slow."""
-EVERYTHING: Final = "push read admin"
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What a tour leaves behind."""
-
-    parameters: dict[str, str]
-    """Of the template."""
-    canaries: list[str]
-    """What no log may have."""
-    calls: frozenset[AwsCall]
-    log: str
-    """All that the emulator and its functions wrote."""
-    metrics: str
-    """What `/_gateway/metrics` answered at the end."""
-    rows: str
-    """What the inspector shows, which is content too: so it was there."""
-
-
-@dataclass(slots=True)
-class Tour:
-    """The main job while the tour goes on."""
-
-    gateway: GatewayProcess
-    receiver: ScriptedServer
-    calls: Path
-    """The record of what functions call."""
-    tokens: list[str] = field(default_factory=list[str])
-    tickets: list[str] = field(default_factory=list[str])
-
-    def issue(self, subject: str, **claims: object) -> str:
-        """Return a token for an hour."""
-        now = clock.now_ms() // 1000
-        known = {"sub": subject, "aud": "cloudpush", "iat": now, "exp": now + 3600}
-        token = jwt.encode(known | claims, SIGNING_SECRET, algorithm="HS256")
-        self.tokens.append(token)
-        return token
-
-    async def call(self, method: str, path: str, body: Any = None) -> Any:  # noqa: ANN401 — any JSON
-        """Call the push API as somebody who may do everything; return its answer, a success."""
-        token = self.issue("backend", scope=EVERYTHING, push="*")
-        response = await self.gateway.http.request(method, path, json=body, headers=bearer(token))
-        assert response.is_success, response.text
-        return response.json()
-
-    async def push(self, target: dict[str, Any], **more: object) -> str:
-        """Send a message under `/v1`, and return its id."""
-        body = {"target": target, "msg": MSG, **more}
-        message_id: str = (await self.call("POST", "/v1/messages", body))["messageId"]
-        return message_id
-
-    @asynccontextmanager
-    async def client(self, client_id: str) -> AsyncGenerator[Client]:
-        """Connect a client by a token in the subprotocol, which may push to all."""
-        offered = [Subprotocol("cloudpush"), Subprotocol(self.issue(client_id, push="*"))]
-        url = f"{self.gateway.websocket_url}?channelId={client_id}"
-        async with connect(url, subprotocols=offered, ping_interval=None) as websocket:
-            client = Client(websocket)
-            client.hello = await client.receive_until(0)
-            yield client
-
-    async def advance(self, seconds: int) -> None:
-        """Let time pass for all but the functions, with what is due in it."""
-        response = await self.gateway.http.post("/_gateway/clock", json={"advance": seconds})
-        assert response.status_code == 200, response.text
-
-    def has_called(self, function: str, action: str, resource: str) -> bool:
-        """Tell whether a function has done this to what ends so."""
-        return any(
-            (each.function, each.action) == (function, action) and each.resource.endswith(resource)
-            for each in record.read(self.calls)
-        )
-
-    async def told(self, client_id: str, state: str) -> None:
-        """Wait until the receiver has been told of a client's receipt."""
-        receipt = f'"clientId":"{client_id}","state":"{state}"'.encode()
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while not any(receipt in each.body for each in self.receiver.requests):
-                await self.receiver.came.wait()
-                self.receiver.came.clear()
-
-
-@asynccontextmanager
-async def touring(store: str, folder: Path, seen: list[Seen]) -> AsyncGenerator[Tour]:
-    """Run the main job closed, with receipts; at the end add to `seen` what was seen."""
-    secrets = SecretsServer(signing=SIGNING_SECRET, receipts=RECEIPT_SECRET)
-    signing, receipts = in_secrets_manager("signing"), in_parameter_store("receipts")
-    if store == "redis":
-        signing, receipts = in_parameter_store("signing"), in_secrets_manager("receipts")
-    port, file = free_port(), folder / "calls.jsonl"
-    async with ScriptedServer() as receiver, serving(secrets) as url:
-        template = folder / "template.yaml"
-        template.write_text(finding_secrets_at(url))
-        parameters = {
-            "AuthMode": "jwt",
-            "AuthSecretArn": signing,
-            "ConnectionPolicy": "single",
-            "LogLevel": "DEBUG",
-            "StaleAfterSeconds": "1",
-            "ReceiptUrl": f"http://127.0.0.1:{receiver.port}/receipts",
-            "ReceiptNetwork": "private",
-            "ReceiptSecret": receipts,
-        }
-        arguments = [
-            *main_job(store, port, **parameters),
-            *("--record-calls", str(file), "--show-metrics"),
-        ]
-        arguments[arguments.index("template.yaml")] = str(template)
-        async with running_gateway(arguments, port=port) as gateway:
-            gateway.http.timeout = PATIENCE_SECONDS
-            tour = Tour(gateway, receiver, file)
-            yield tour
-            metrics = (await gateway.http.get("/_gateway/metrics")).text
-            rows = (await gateway.http.get("/_gateway/rows")).text
-    # A token's head is the same in all of them and no secret.
-    signed = [part for each in tour.tokens for part in each.split(".")[1:]]
-    seen.append(
-        Seen(
-            parameters={"Store": store, **parameters},
-            canaries=[CONTENT, SIGNING_SECRET, RECEIPT_SECRET, *signed, *tour.tickets],
-            calls=record.read(file) | secrets.calls,
-            log=gateway.log,
-            metrics=metrics,
-            rows=rows,
-        )
-    )
-
-
-def finding_secrets_at(url: str) -> str:
-    """Return our template, whose functions find Secrets Manager and Parameter Store there."""
-    text = (ROOT / "template.yaml").read_text()
-    variables = "".join(
-        f"\n        AWS_ENDPOINT_URL_{name}: {url}" for name in ("SECRETS_MANAGER", "SSM")
-    )
-    for before, after in (
-        ("      Variables:", f"      Variables:{variables}"),
-        ("CodeUri: functions/", f"CodeUri: {ROOT}/functions/"),
-        ("ContentUri: layers/", f"ContentUri: {ROOT}/layers/"),
-    ):
-        assert before in text
-        text = text.replace(before, after)
-    return text
 
 
 async def take(store: str, folder: Path) -> Seen:
@@ -197,19 +33,69 @@ async def take(store: str, folder: Path) -> Seen:
     async with touring(store, folder, seen) as tour:
         for part in PARTS:
             await part(tour)
+            await tour.look()
+    return seen[0]
+
+
+async def take_by_public_keys(folder: Path) -> Seen:
+    """Take of it what shows tokens, where those are an identity provider's."""
+    seen: list[Seen] = []
+    async with touring("dynamodb", folder, seen, provider=ProviderKey(algorithm="RS256")) as tour:
+        await be_let_in(tour)
+        await be_refused(tour)
     return seen[0]
 
 
 async def be_let_in(tour: Tour) -> None:
     """A client that comes by a ticket, and is sent away with all that it was issued."""
     issued = await tour.call("POST", "/v1/tickets", {"clientId": "grace", "push": ["bob"]})
-    tour.tickets.append(issued["ticket"])
+    tour.credentials.append(issued["ticket"])
     url = f"{tour.gateway.websocket_url}?channelId=grace&ticket={issued['ticket']}"
-    async with connect(url, ping_interval=None) as websocket:
+    async with connect(url, additional_headers=TRACED, ping_interval=None) as websocket:
         grace = Client(websocket)
         await grace.receive_until(0)
         await tour.call("DELETE", "/v1/clients/grace", {"notBefore": clock.now_ms()})
         await grace.receive_until(15)
+    await shut_out(tour, url, 401)
+
+
+async def be_refused(tour: Tour) -> None:
+    """Credentials that are none, and requests that are wrong, with what nobody should be told."""
+    alice = tour.issue("alice")
+    forged = [ProviderKey("new", "RS256").sign("bob"), a_token("bob", iss=ISSUER), CONTENT]
+    for token, status in ((alice, 403), *((each, 401) for each in forged)):
+        await shut_out(tour, f"{tour.gateway.websocket_url}?channelId=bob&token={token}", status)
+    for credential in (*forged, tour.make_key("backend", is_revoked=True)):
+        assert (await tour.ask(credential, "GET", "/v1/statistics", "")).status_code == 401
+    for token, body, status in (
+        (alice, json.dumps({"target": {"all": True}, "msg": MSG}), 403),
+        (tour.issue("backend", scope="push"), CONTENT, 400),
+        (
+            tour.issue("backend", scope="push"),
+            json.dumps({"target": {"clients": MSG}, "msg": MSG}),
+            400,
+        ),
+        (tour.issue("backend", scope="push"), json.dumps({"msg": CONTENT}), 400),
+    ):
+        assert (await tour.ask(token, "POST", "/v1/messages", body)).status_code == status
+
+
+async def shut_out(tour: Tour, url: str, status: int) -> None:
+    """Try to connect, and keep what the gateway says."""
+    with pytest.raises(InvalidStatus) as refused:
+        await connect(url, additional_headers=TRACED)
+    response = refused.value.response
+    tour.refusals.append(f"{response.headers} {response.body!r}")
+    assert response.status_code == status
+
+
+async def come_by_key(tour: Tour) -> None:
+    """A backend that has an API key."""
+    key = tour.make_key("billing")
+    async with tour.client("heidi") as heidi:
+        body = json.dumps({"to": "heidi", "msg": MSG})
+        assert (await tour.ask(key, "POST", "/message/send", body)).status_code == 200
+        assert (await heidi.receive_until(1))["from"] == "billing"
 
 
 async def speak(tour: Tour) -> None:
@@ -226,7 +112,7 @@ async def speak(tour: Tour) -> None:
         await alice.receive_until(14)
         for wrong in (CONTENT, f'{{"{CONTENT}":', json.dumps({"msgType": 1, "msg": CONTENT})):
             await alice.websocket.send(wrong)
-            await alice.receive_until(-1)
+            await tour.refused(alice)
         async with tour.client("bob"):
             await bob.receive_until(15)
 
@@ -335,6 +221,8 @@ async def come_to_life(tour: Tour) -> None:
 
 PARTS: Final = (
     be_let_in,
+    be_refused,
+    come_by_key,
     speak,
     come_back,
     speak_to_many,

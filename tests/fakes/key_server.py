@@ -71,6 +71,8 @@ class KeyServer:
         self.url = url
         self.answer: Callable[[BaseHTTPRequestHandler], object] = lambda _: None
         self.requests = 0
+        self.heads: list[str] = []
+        """What came with each: path and headers."""
 
     def serve(self, body: bytes, *, status: int = 200, **headers: str) -> None:
         """Answer like this from now on."""
@@ -92,6 +94,7 @@ def running_key_server() -> Generator[KeyServer]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             served.requests += 1
+            served.heads.append(f"{self.path} {self.headers}")
             try:
                 served.answer(self)
             except OSError:

@@ -23,10 +23,14 @@ class SecretsServer:
         """Take texts by name."""
         self._secrets = secrets
         self.calls: set[AwsCall] = set()
+        self.requests: list[str] = []
+        """Each as it came: headers and body."""
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 — ASGI's
         headers = dict(scope["headers"])
-        body = json.loads((await receive())["body"])
+        sent = (await receive())["body"]
+        self.requests.append(f"{headers} {sent!r}")
+        body = json.loads(sent)
         arn = body.get("SecretId") or body.get("Name")
         operation = headers[b"x-amz-target"].decode()
         text = self._secrets.get(arn.rpartition(":")[2].removeprefix("parameter/"))
@@ -38,8 +42,8 @@ class SecretsServer:
         else:
             status, content = 200, {"ARN": arn, "VersionId": "v1", "SecretString": text}
         raw = json.dumps(content).encode()
-        sent = [(b"content-length", str(len(raw)).encode())]
-        await send({"type": "http.response.start", "status": status, "headers": sent})
+        length = [(b"content-length", str(len(raw)).encode())]
+        await send({"type": "http.response.start", "status": status, "headers": length})
         await send({"type": "http.response.body", "body": raw})
 
 
