@@ -67,7 +67,7 @@ export function Clients(): JSX.Element {
           </ul>
           <h3>{t.inbox}</h3>
           {entries.value.length === 0 && <p class="quiet">{t.emptyInbox}</p>}
-          <ul class="moments">
+          <ul class="moments bounded">
             {entries.value.map((entry) => (
               <li key={entry.seq}>
                 {entry.seq}{" "}

@@ -12,16 +12,16 @@ import { dayAndTime } from "./times.ts";
 export function Scheduled(): JSX.Element {
   const t = texts.value;
   return (
-    <Section listing="scheduled" title={t.scheduled} empty={t.nothingScheduled}>
+    <Section
+      listing="scheduled"
+      title={t.scheduled}
+      empty={t.nothingScheduled}
+      acts={(message) => <Cancel message={message} listing="scheduled" />}
+    >
       {(message) => (
-        <>
-          <p>
-            {t.due} <time>{dayAndTime(message.dueAt)}</time> · {t.targets(message.targets)} · {t.from} {visible(message.from)}
-          </p>
-          <div class="buttons">
-            <Cancel message={message} listing="scheduled" />
-          </div>
-        </>
+        <p class="quiet">
+          {t.due} <time>{dayAndTime(message.dueAt)}</time> · {t.targets(message.targets)} · {t.from} {visible(message.from)}
+        </p>
       )}
     </Section>
   );
@@ -30,22 +30,28 @@ export function Scheduled(): JSX.Element {
 export function Running(): JSX.Element {
   const t = texts.value;
   return (
-    <Section listing="running" title={t.running} empty={t.nothingRunning}>
+    <Section
+      listing="running"
+      title={t.running}
+      empty={t.nothingRunning}
+      acts={(message) => (
+        <>
+          {message.state === "paused" ? (
+            <Act name={t.goOn} listing="running" done={t.goesOn} work={() => messages.change(message.messageId, "sending")} />
+          ) : (
+            <Act name={t.pause} listing="running" done={t.paused} work={() => messages.change(message.messageId, "paused")} />
+          )}
+          <Cancel message={message} listing="running" />
+        </>
+      )}
+    >
       {(message) => (
         <>
-          <p>
+          <progress value={message.progress ?? 0} max={1} aria-label={t.progressOf(message.messageId)} />
+          <p class="quiet">
             <span class="badge">{t.states[message.state]}</span> {t.targets(message.targets)} ·{" "}
             {t.sentSoFar(message.counts["sent"] ?? 0)}
           </p>
-          <progress value={message.progress ?? 0} max={1} aria-label={t.progressOf(message.messageId)} />
-          <div class="buttons">
-            {message.state === "paused" ? (
-              <Act name={t.goOn} listing="running" done={t.goesOn} work={() => messages.change(message.messageId, "sending")} />
-            ) : (
-              <Act name={t.pause} listing="running" done={t.paused} work={() => messages.change(message.messageId, "paused")} />
-            )}
-            <Cancel message={message} listing="running" />
-          </div>
         </>
       )}
     </Section>
@@ -56,6 +62,8 @@ function Section(props: {
   listing: Listing;
   title: string;
   empty: string;
+  /** What can be done with one, and what is told of it. */
+  acts: (message: Message) => ComponentChildren;
   children: (message: Message) => ComponentChildren;
 }): JSX.Element {
   const t = texts.value;
@@ -70,10 +78,17 @@ function Section(props: {
       {page && count === 0 && <p class="empty">{props.empty}</p>}
       <ul class="known">
         {page?.messages.map((message) => (
-          <li key={message.messageId} class="shown">
-            <button type="button" onClick={() => void attempt(async () => (await messages.show(message.messageId), ""))}>
-              <code>{message.messageId}</code>
-            </button>
+          <li key={message.messageId}>
+            <div class="line">
+              <button
+                type="button"
+                class="id"
+                onClick={() => void attempt(async () => (await messages.show(message.messageId), ""))}
+              >
+                <code>{message.messageId}</code>
+              </button>
+              {props.acts(message)}
+            </div>
             {props.children(message)}
           </li>
         ))}
@@ -127,7 +142,7 @@ export function DeadLetters(): JSX.Element {
           <div key={queue.name} class="shown">
             <h3>{t.queues[queue.name]}</h3>
             <p>{t.inQueue(queue.waiting, queue.hidden)}</p>
-            <ul class="moments">
+            <ul class="moments bounded">
               {queue.records.map((record) => (
                 <li key={record.recordId}>
                   <time>{dayAndTime(record.sentAt)}</time> {record.kind ?? t.unknownJob} <code>{record.messageId}</code>

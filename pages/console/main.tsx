@@ -61,14 +61,14 @@ function Console(): JSX.Element {
       <Overview />
       <div class="column">
         <Pushing />
-        <Clients />
+        <Running />
+        <Scheduled />
       </div>
       <div class="column">
         <Messages />
       </div>
       <div class="column">
-        <Scheduled />
-        <Running />
+        <Clients />
         <DeadLetters />
       </div>
     </>

@@ -117,6 +117,7 @@ export function Messages(): JSX.Element {
             <li key={each}>
               <button
                 type="button"
+                class="id"
                 aria-pressed={messages.chosen.value === each}
                 onClick={() => void attempt(async () => (await messages.choose(each), ""))}
               >
