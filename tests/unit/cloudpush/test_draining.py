@@ -10,7 +10,7 @@ import pytest
 
 from cloudpush import accepting, delivery, draining
 from cloudpush.errors import StoreUnavailable
-from cloudpush.model import Drain, ReceiptState
+from cloudpush.model import Drain, Eviction, ReceiptState
 from cloudpush.pacing import Budget
 from cloudpush.ports import Outcome
 from cloudpush.stores.memory_budgets import MemoryBudgetStore
@@ -141,13 +141,16 @@ async def test_a_resend_that_our_own_budget_refuses_is_no_attempt() -> None:
         stage.clock.advance(ms=row.resend_at_ms - stage.clock())
         budget.pay(100, now_ms=stage.clock())
         await draining.drain(["alice"], mailroom=paced, clock=stage.clock)
-    refused = [*stage.gateway.posts]
+    posted = [*stage.gateway.posts]
+    row = stage.inboxes.get("alice", now_ms=stage.clock())
     stage.clock.advance(ms=3_600_000)
     await draining.drain(["alice"], mailroom=paced, clock=stage.clock)
 
-    assert len(refused) == 1  # the first of all
+    assert len(posted) == 1  # the first of all
+    assert row is not None
+    assert (row.attempt, row.in_flight) == (0, 1)
     assert len(stage.gateway.posts) == 2
-    assert stage.gateway.deleted == []
+    assert not any(isinstance(each, Eviction) for each in stage.jobs.jobs)
 
 
 async def test_what_has_expired_is_settled_although_nobody_is_there() -> None:
