@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
 import uvicorn
+import uvloop
 from botocore.exceptions import ClientError
 from moto.core.request import Request
 from moto.dynamodb.responses import DynamoHandler
@@ -42,7 +43,7 @@ from local_gateway.api import Identity
 from local_gateway.browsers import is_cross_site, is_for_this_machine
 from local_gateway.privileges import actions
 from local_gateway.privileges.record import CallRecord, function_of
-from local_gateway.services import moto_queues, moto_tables
+from local_gateway.services import moto_answers, moto_queues, moto_tables
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping, Sequence
@@ -230,6 +231,7 @@ async def _serve(
 
     app = MotoApp(moto_queues.install(tell), note)
     moto_tables.install()
+    moto_answers.install()
     _warm_up(region)
     config = uvicorn.Config(
         app,
@@ -287,7 +289,7 @@ def main() -> None:
         )
         note = _noting(CallRecord(Path(options["record"])), identity)
     with contextlib.suppress(asyncio.CancelledError):
-        asyncio.run(_serve(listening, pipe, options["region"], note))
+        uvloop.run(_serve(listening, pipe, options["region"], note))
     os._exit(0)  # nothing is left to write, and clients' connections needn't be waited for
 
 

@@ -1,14 +1,15 @@
 """What moto's tables lack to hold more than a test's few items: costs that don't grow with them.
 
-Runs in the child process alone. A query of moto's sorts the whole table to find one partition, and
-a transaction copies the whole table to be able to take itself back. The changes here are to moto's
-own classes, in this process that runs nothing else: a query looks at its own partition, and a
-transaction keeps the items that it names. Results stay moto's.
+Runs in the child process, and in tests that have moto in theirs. A query of moto's sorts the whole
+table to find one partition, and a transaction copies the whole table to be able to take itself
+back. The changes here are to moto's own classes, in a process that runs nothing else: a query looks
+at its own partition, and a transaction keeps the items that it names. Results stay moto's.
 """
 
 from __future__ import annotations
 
 import copy
+import functools
 from typing import TYPE_CHECKING, Any, cast
 
 from moto.dynamodb import models
@@ -56,8 +57,9 @@ class LocalTable(Table):
         return made
 
 
+@functools.cache
 def install() -> None:
-    """Change moto's classes in this process."""
+    """Change moto's classes in this process, once."""
     backend: Any = models.DynamoDBBackend
     transact_write_items = backend.transact_write_items
 

@@ -25,6 +25,7 @@ from cloudpush.model import CONNECTION_LIFETIME_MS, Connection, shard_of
 from cloudpush.stores.dynamodb import DynamoDbConnectionStore
 from cloudpush.stores.memory import MemoryConnectionStore
 from cloudpush.stores.redis import RedisConnectionStore
+from local_gateway.services import moto_answers, moto_tables
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
@@ -161,7 +162,9 @@ def empty_dynamodb(client: DynamoDBClient, names: Iterator[str], tables: list[st
 
 @contextlib.contextmanager
 def moto_dynamodb() -> Generator[Empty]:
-    """DynamoDB as moto has it, in this process."""
+    """DynamoDB as the emulator has it, in this process."""
+    moto_tables.install()
+    moto_answers.install()
     with mock_aws(), contextlib.closing(dynamodb_client()) as client:
         names = (f"connections-{number}" for number in itertools.count())
         tables: list[str] = []

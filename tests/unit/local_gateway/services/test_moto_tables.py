@@ -131,3 +131,40 @@ async def test_a_transaction_that_succeeds_is_kept(dynamodb: DynamoDBClient) -> 
     found = dynamodb.get_item(TableName=NAME, Key=key("written", "at once"))
 
     assert found.get("Item") == key("written", "at once")
+
+
+async def test_an_item_comes_back_as_it_was_put_whatever_types_it_has(
+    dynamodb: DynamoDBClient,
+) -> None:
+    flat: dict[str, Any] = {
+        "a string": {"S": "s"},
+        "a number": {"N": "-1.5"},
+        "bytes": {"B": b"\x00\xff"},
+        "a flag": {"BOOL": False},
+        "nothing": {"NULL": True},
+        "strings": {"SS": ["a", "b"]},
+        "numbers": {"NS": ["1", "2"]},
+        "many bytes": {"BS": [b"\x00", b"\xff"]},
+        "an empty map": {"M": {}},
+    }
+    item = {
+        **key("types", "all"),
+        **flat,
+        "a map": {"M": {**flat, "S": {"S": "a name like a type"}}},
+        "a list": {"L": [*flat.values(), {"L": [{"M": flat}]}]},
+    }
+    dynamodb.put_item(TableName=NAME, Item=item)
+
+    read = dynamodb.get_item(TableName=NAME, Key=key("types", "all"))
+    found = dynamodb.query(
+        TableName=NAME,
+        KeyConditionExpression="pk = :pk",
+        ExpressionAttributeValues={":pk": {"S": "types"}},
+    )["Items"]
+    before = dynamodb.delete_item(TableName=NAME, Key=key("types", "all"), ReturnValues="ALL_OLD")[
+        "Attributes"
+    ]
+
+    assert read.get("Item") == item
+    assert found == [item]
+    assert before == item
