@@ -131,6 +131,10 @@ fuzz: $(ALL) ## Fuzz what parses, led by coverage: TARGETS, each for SECONDS
 			python -m tests.fuzz $$target -max_total_time=$(SECONDS) $(ARGS) || exit; \
 	done
 
+.PHONY: fuzz-keep
+fuzz-keep: ## Add to the committed corpora what fuzzing found that reaches more; TARGETS
+	@$(MAKE) --no-print-directory fuzz ARGS=-merge=1
+
 .PHONY: audit
 audit: $(ALL) ## Look for known vulnerabilities in what is locked; 3 is «nobody could tell»
 	@$(BIN)/python -m tests.architecture.audit
