@@ -1,0 +1,39 @@
+"""What the command line prints and writes; `tests/e2e/test_access.py` is about keys."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+from cloudpush import cli, clock, tokens
+from cloudpush.rights import Scope
+from cloudpush.secret import SecretReference
+from cloudpush.signing_keys import SecretKeys
+from cloudpush.tokens import TokenRules
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+
+def test_a_development_secret_is_for_its_owner_and_comes_with_a_token_that_may_do_everything(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "secret.json"
+
+    assert cli.main(["development-secret", str(file), "--url", "http://127.0.0.1:1"]) == 0
+
+    reference: str = json.loads(file.read_text())["Parameters"]["AUTH_SECRET"]
+    printed = capsys.readouterr().out
+    [token, *_] = re.findall(r"eyJ[\w.-]+", printed)
+    keys = SecretKeys(SecretReference(reference, client=no_client, clock=clock.now_ms))
+    alice = tokens.verify(token, keys=keys, rules=TokenRules(), now_ms=clock.now_ms())
+    assert (alice.name, alice.targets, alice.scopes) == ("alice", ("*",), frozenset(Scope))
+    assert file.stat().st_mode & 0o077 == 0
+    assert f"AUTH_SECRET={reference} " in printed
+
+
+def no_client(service: str) -> object:
+    raise AssertionError(service)
