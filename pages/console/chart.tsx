@@ -51,7 +51,7 @@ export function Chart({ title, x, y, names, empty }: Shown): JSX.Element {
               ? { splits: () => x, values: () => names, rotate: -60, size: 56 }
               : { values: (_: uPlot, splits: number[]) => splits.map((each) => hoursAndMinutes(each * 1000)) }),
           },
-          { stroke: quiet, grid: { stroke: "rgba(128,128,128,0.2)" }, size: 46, incrs: WHOLE },
+          { stroke: quiet, grid: { stroke: "rgba(128,128,128,0.2)" }, size: 60, incrs: WHOLE },
         ],
         series: [
           {},
@@ -74,17 +74,20 @@ export function Chart({ title, x, y, names, empty }: Shown): JSX.Element {
       <figcaption>{title}</figcaption>
       {hasData ? <div ref={box} class="plot" aria-hidden="true" /> : <p class="empty">{empty}</p>}
       {hasData && (
-        <table class="hidden">
-          <caption>{title}</caption>
-          <tbody>
-            {x.map((each, index) => (
-              <tr key={each}>
-                <th scope="row">{names?.[index] ?? dayAndTime(each * 1000)}</th>
-                <td>{y[index]}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
+        // A table itself is never less high than its rows.
+        <div class="hidden">
+          <table>
+            <caption>{title}</caption>
+            <tbody>
+              {x.map((each, index) => (
+                <tr key={each}>
+                  <th scope="row">{names?.[index] ?? dayAndTime(each * 1000)}</th>
+                  <td>{y[index]}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
       )}
     </figure>
   );

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-import math
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
 from playwright.async_api import expect
 from websockets.asyncio.client import connect
 
-from cloudpush import clock
 from tests.e2e.browsing import running_chromium, visiting
 from tests.e2e.gateway_process import ROOT, free_port, main_job, running_gateway
 from tests.e2e.inspecting import TEMPLATE
+from tests.e2e.statistics_of_an_hour import an_hour
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser
@@ -27,8 +26,6 @@ TALK = (
     {"action": "shrug"},
 )
 BUSINESS, ACKNOWLEDGE = 1, 2
-LATENCIES_MS: Final = {50: 9210, 100: 6480, 250: 2190, 500: 610, 1000: 240, 3000: 75, 10_000: 12}
-DURATIONS_MS: Final = {10_000: 180, 60_000: 420, 600_000: 760, 1_800_000: 910, 7_200_000: 330}
 
 
 async def picture_inspector(browser: Browser) -> None:
@@ -78,38 +75,6 @@ async def picture_console(browser: Browser) -> None:
         await expect(page.get_by_role("region", name="Scheduled")).to_contain_text("to 1 client")
         await expect(page.get_by_role("region", name="Dead letters")).to_contain_text("None")
         await page.screenshot(path=PICTURES / "console.png", full_page=True)
-
-
-def an_hour() -> dict[str, Any]:
-    """Return statistics that would take an hour to come about."""
-    now_ms = clock.now_ms() // 60_000 * 60_000
-    minutes = [
-        {
-            "at": now_ms - (60 - minute) * 60_000,
-            "online": round(1180 + 4 * minute + 90 * math.sin(minute / 7)),
-            "counts": {"Delivered": round(310 + 140 * math.sin(minute / 5) + minute % 7 * 9)},
-        }
-        for minute in range(61)
-    ]
-    return {
-        "deliveryRate": 0.994,
-        "counts": {},
-        "histograms": {
-            "DeliveryLatency": histogram(LATENCIES_MS),
-            "SessionDuration": histogram(DURATIONS_MS),
-        },
-        "minutes": minutes,
-    }
-
-
-def histogram(counts: dict[int, int]) -> dict[str, Any]:
-    """Return a histogram of so many up to each value."""
-    count = sum(counts.values())
-    return {
-        "count": count,
-        "mean": sum(upper * each for upper, each in counts.items()) / 2 / count,
-        "buckets": [{"upper": upper, "count": each} for upper, each in counts.items()],
-    }
 
 
 async def main() -> None:

@@ -16,6 +16,7 @@ from cloudpush.jobs import encode_job
 from cloudpush.model import Drain
 from tests.e2e.browsing import flaws, violations, visiting
 from tests.e2e.gateway_process import ANSWER_SECONDS
+from tests.e2e.statistics_of_an_hour import an_hour
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -170,6 +171,22 @@ async def test_deliveries_are_drawn_and_told(browser: Browser, service: GatewayP
         await expect(overview.locator(".plot canvas").first).to_be_visible()
         await expect(overview.get_by_role("table", name="Deliveries")).to_be_attached()
         assert await violations(page) == []
+
+
+async def test_the_figures_behind_the_charts_make_the_page_no_longer(
+    browser: Browser, service: GatewayProcess
+) -> None:
+    async with visiting(browser) as visit:
+        page = visit.page
+        await page.route("**/v1/statistics", lambda route: route.fulfill(json=an_hour()))
+        await page.goto(f"{service.url}/admin/")
+        await expect(page.locator(".plot canvas")).to_have_count(4)
+        heights = await page.evaluate(
+            "[document.documentElement.scrollHeight,"
+            " Math.ceil(document.querySelector('main').getBoundingClientRect().bottom)]"
+        )
+
+    assert heights[0] <= max(heights[1], 800)
 
 
 async def test_what_is_not_there_is_told(browser: Browser, service: GatewayProcess) -> None:
