@@ -67,7 +67,9 @@ def is_open(entry: Entry) -> bool:
 
 def one_line(text: str) -> str:
     """Return the beginning of a text in which every control character is written out."""
-    return "".join(_show(each) for each in text[:_SUMMARY]) + _ELLIPSIS * (len(text) > _SUMMARY)
+    head = text[:_SUMMARY]
+    shown = head if head.isprintable() else "".join(map(_show, head))
+    return shown + _ELLIPSIS * (len(text) > _SUMMARY)
 
 
 def _show(character: str) -> str:
