@@ -23,6 +23,9 @@ FRAMES = 1_000_000
 FIRST_FRAMES = 50_000
 """So many fill the rings of gateway and page, and warm both up."""
 
+SETTLING_SECONDS = 10.0
+"""After so long the page has its first thousand rows, and its scripts are compiled."""
+
 
 def measure(effort: Effort) -> list[Figure]:
     """Measure with the page closed and open in turn, on one gateway."""
@@ -32,6 +35,7 @@ def measure(effort: Effort) -> list[Figure]:
         for _ in range(effort.rounds):
             _measure_one(effort, server, closed)
             with watching(server):
+                load.run(_echo(server, SETTLING_SECONDS))
                 _measure_one(effort, server, opened)
         return [*compare(opened, closed), *_grow(effort, server)]
 
@@ -51,13 +55,13 @@ def compare(opened: Rounds, closed: Rounds) -> list[Figure]:
 
 
 def _measure_one(effort: Effort, server: Server, rounds: Rounds) -> None:
-    for name, value in effort.quiet.take(lambda: load.run(_echo(effort, server))).items():
+    for name, value in effort.quiet.take(lambda: load.run(_echo(server, effort.seconds))).items():
         rounds.add(name, value)
 
 
-def _echo(effort: Effort, server: Server) -> load.Echo:
+def _echo(server: Server, seconds: float) -> load.Echo:
     return load.Echo(
-        url=server.url, pid=server.pid, clients=CONNECTIONS, text=TEXT, seconds=effort.seconds
+        url=server.url, pid=server.pid, clients=CONNECTIONS, text=TEXT, seconds=seconds
     )
 
 
@@ -80,7 +84,7 @@ def _grow(effort: Effort, server: Server) -> list[Figure]:
 def _pass(effort: Effort, server: Server, frames: int) -> None:
     end = _frames(server) + frames
     while _frames(server) < end:
-        load.run(_echo(effort, server))
+        load.run(_echo(server, effort.seconds))
 
 
 def _frames(server: Server) -> int:

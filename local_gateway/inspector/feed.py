@@ -1,8 +1,8 @@
 """`/_gateway/rows` and `/_gateway/feed`: the journal for those who watch.
 
 However busy the gateway is, a watcher costs it the same: each tick takes the newest entries behind
-those that the watcher has, `ROWS_PER_TICK` at most, and says how many it left out. Nothing waits
-for a watcher that reads slowly; it misses more.
+those that the watcher has, `ROWS_PER_TICK` at most, and says how many it left out. Ticks are rare
+while so many come that it must. Nothing waits for a watcher that reads slowly; it misses more.
 """
 
 from __future__ import annotations
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 TICK_SECONDS: Final = 0.1
 """How often a watcher gets what is new. Ours."""
 
+BUSY_TICK_SECONDS: Final = 2.0
+"""How often while more comes than it gets. Nobody reads so fast, and a page that shows it takes
+the processor from what it shows. Ours."""
+
 ROWS_PER_TICK: Final = 100
 """How many rows a watcher gets at once at most. Ours."""
 
@@ -31,6 +35,12 @@ LISTED: Final = 1_000
 
 _QUIET_TICKS: Final = 100
 """After so many ticks without news a comment is sent, which finds out whether anybody listens."""
+
+
+def next_tick(came: int, tick: float) -> float:
+    """Return how many seconds the next tick takes, when so many rows came in one of `tick`."""
+    is_busy = came * TICK_SECONDS > ROWS_PER_TICK * tick
+    return BUSY_TICK_SECONDS if is_busy else TICK_SECONDS
 
 
 class Feed:
@@ -79,7 +89,7 @@ class Feed:
 
     async def _watch(self) -> AsyncGenerator[bytes]:
         journal = self._journal
-        seen, quiet = journal.last_id - min(len(journal), ROWS_PER_TICK), 0
+        seen, quiet, tick = journal.last_id - min(len(journal), ROWS_PER_TICK), 0, TICK_SECONDS
         opened: set[int] = set()
         while not self._stopped.is_set():
             entries = journal.after(seen, ROWS_PER_TICK)
@@ -105,6 +115,7 @@ class Feed:
                 if quiet % _QUIET_TICKS == 1:
                     yield b": nothing new\n\n"
             try:
-                await asyncio.wait_for(self._stopped.wait(), TICK_SECONDS)
+                tick = next_tick(missed + len(entries), tick)
+                await asyncio.wait_for(self._stopped.wait(), tick)
             except TimeoutError:
                 continue

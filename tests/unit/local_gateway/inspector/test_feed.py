@@ -5,8 +5,16 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, cast
 
+import pytest
+
 from local_gateway.event import Request
-from local_gateway.inspector.feed import ROWS_PER_TICK, Feed
+from local_gateway.inspector.feed import (
+    BUSY_TICK_SECONDS,
+    ROWS_PER_TICK,
+    TICK_SECONDS,
+    Feed,
+    next_tick,
+)
 from local_gateway.inspector.journal import Journal
 
 if TYPE_CHECKING:
@@ -42,3 +50,19 @@ async def test_what_was_cleared_before_is_not_missed() -> None:
     news = await first_news(filled(journal, 1))
 
     assert ([row["id"] for row in news["rows"]], news["missed"]) == ([6], 0)
+
+
+@pytest.mark.parametrize(
+    ("came", "tick", "following"),
+    [
+        (ROWS_PER_TICK, TICK_SECONDS, TICK_SECONDS),
+        (ROWS_PER_TICK + 1, TICK_SECONDS, BUSY_TICK_SECONDS),
+        (20 * ROWS_PER_TICK + 1, BUSY_TICK_SECONDS, BUSY_TICK_SECONDS),
+        (20 * ROWS_PER_TICK, BUSY_TICK_SECONDS, TICK_SECONDS),
+    ],
+    ids=["all", "too-many", "still-too-many", "fewer-a-second"],
+)
+def test_ticks_are_rare_while_more_comes_than_a_watcher_gets(
+    came: int, tick: float, following: float
+) -> None:
+    assert next_tick(came, tick) == following
