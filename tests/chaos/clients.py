@@ -18,6 +18,13 @@ if TYPE_CHECKING:
 
 BEAT_SECONDS = 10.0
 
+OPEN_SECONDS = 60.0
+"""How long a handshake may take. Who gives up sooner and tries again only adds to what makes it
+slow."""
+
+MOST_PATIENCE_SECONDS = 8.0
+"""A client whose handshakes fail waits twice as long after each, and at most so long."""
+
 
 class LiveClient(Client):
     """A client that keeps `seq` and comes back whenever its connection is lost."""
@@ -32,20 +39,25 @@ class LiveClient(Client):
 
     async def live(self, url: str, chance: Random, ending: asyncio.Event) -> None:
         """Connect, read and acknowledge; come back when the connection is lost."""
+        patience = 0.5
         while not ending.is_set():
+            patience = min(2 * patience, MOST_PATIENCE_SECONDS)
             query: dict[str, object] = {"channelId": self.client_id, "batch": chance.choice([0, 1])}
             if self.epoch:
                 query |= {"epoch": self.epoch, "seq": self.seq}
             with contextlib.suppress(OSError, WebSocketException, TimeoutError):
-                async with connect(f"{url}?{urlencode(query)}", ping_interval=None) as socket:
+                async with connect(
+                    f"{url}?{urlencode(query)}", ping_interval=None, open_timeout=OPEN_SECONDS
+                ) as socket:
                     self.connects += 1
+                    patience = 0.5
                     beating = asyncio.create_task(self._beat(socket))
                     try:
                         await self._read(socket, chance)
                     finally:
                         beating.cancel()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(ending.wait(), chance.uniform(0.05, 0.5))
+                await asyncio.wait_for(ending.wait(), chance.uniform(0.05, patience))
 
     async def _beat(self, socket: Any) -> None:  # noqa: ANN401 — a websocket
         """Say that we are here. A service that was told 410 answers that it has given us up."""
