@@ -22,10 +22,13 @@ DEATHS = 0.0001
 
 LONG: dict[str, dict[str, Any]] = {
     "valkey": {"messages": 8_000, "lists": (1, 1, 2, 5, 20, 50), "restarts": 3},
-    "moto": {"messages": 1_500, "lists": (1, 1, 1, 2, 5), "restarts": 0},
+    "moto": {"messages": 1_500, "lists": (1, 1, 1, 2, 5), "restarts": 0, "senders": 2},
     "dynamodb-local": {"messages": 4_000, "lists": (1, 2, 5, 12), "restarts": 0},
 }
-"""What each store carries in half an hour: 100,000 copies, 3,000 and 20,000."""
+"""What each store carries in half an hour: 100,000 copies, 3,000 and 20,000.
+
+moto answers one request at a time, so that of many pushes at once most would get no answer in time.
+"""
 
 
 def main() -> int:
@@ -34,7 +37,7 @@ def main() -> int:
     parser.add_argument("--store", choices=get_args(Backing), default="valkey")
     parser.add_argument("--clients", type=int, default=200)
     parser.add_argument("--messages", type=int, help="of each seed")
-    parser.add_argument("--senders", type=int, default=8)
+    parser.add_argument("--senders", type=int, help="who push side by side")
     parser.add_argument("--stride", type=int, default=20, help="messages that go in together")
     parser.add_argument("--lists", type=int, nargs="+", help="how many targets a message may have")
     parser.add_argument("--wide", type=float, default=0.002, help="likelihood of a fan-out")
