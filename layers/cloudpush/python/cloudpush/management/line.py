@@ -160,10 +160,10 @@ class Line(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         """Take what was read into the buffer."""
-        data = bytes(self._buffer[:nbytes])
+        data = self._buffer[:nbytes]
         tls = self._tls
         if tls is None:
-            self._take(data)
+            self._take(bytes(data))
             return
         said = self._decrypt(tls, data)
         if tls.is_over:
@@ -217,7 +217,7 @@ class Line(asyncio.BufferedProtocol):
             self._agreed.set_exception(error)
             self._agreed.exception()  # whoever waited is told; nobody may
 
-    def _decrypt(self, tls: TlsSession, data: bytes) -> bytes:
+    def _decrypt(self, tls: TlsSession, data: memoryview) -> bytes:
         """Return what the server says; the handshake, which comes first, is nothing of it."""
         try:
             said = tls.receive(data)

@@ -51,8 +51,9 @@ class TlsSession:
             if not self.is_agreed:
                 return b""
         said = b""
-        # Nothing of a ticket or of half a record is heard: asking costs an exception then.
-        while self._incoming.pending or self._object.pending():
+        # Each read takes a whole record. Nothing of a ticket or of half a record is heard: asking
+        # once more would cost an exception then.
+        while self._incoming.pending:
             try:
                 piece = self._object.read(_READ_BYTES)
             except ssl.SSLWantReadError:
