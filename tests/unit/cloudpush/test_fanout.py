@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from cloudpush import accepting, fanout, submitting
+from cloudpush import accepting, fanout, performing, submitting
 from cloudpush.errors import Conflict, HopLimitReached, QueueUnavailable
 from cloudpush.model import SHARDS, Delivery, FanOut, MessageState, Receipts, shard_of
 from cloudpush.pacing import Budget
@@ -276,6 +276,76 @@ async def test_a_cancelled_one_stops_for_good() -> None:
     assert 0 < len(first) < 300
     assert stage.posted_to == first
     assert broadcast.look_up().state is MessageState.CANCELLED
+
+
+async def test_what_a_cancelled_one_left_to_be_tried_again_is_not() -> None:
+    stage, broadcast = await _stopped_after_a_page_that_failed()
+    submitting.cancel(MESSAGE_ID, mailroom=stage.mailroom, now_ms=stage.clock())
+    before = list(stage.posted_to)
+
+    await _try_again(stage)
+
+    assert stage.posted_to == before
+    assert stage.jobs.sent == []
+    assert broadcast.look_up().state is MessageState.CANCELLED
+
+
+async def test_what_a_paused_one_left_to_be_tried_again_waits_for_it() -> None:
+    stage, _ = await _stopped_after_a_page_that_failed()
+    before = Counter(stage.posted_to)
+    left = stage.jobs.jobs
+    await _try_again(stage)
+    paused = Counter(stage.posted_to)
+    kept = list(stage.jobs.sent)
+    submitting.pause(MESSAGE_ID, is_paused=False, mailroom=stage.mailroom, now_ms=stage.clock())
+
+    await _try_again(stage)
+
+    assert paused == before
+    assert kept == [(job, performing.PAUSED_SECONDS) for job in left]
+    assert Counter(stage.posted_to) == before + before
+
+
+async def test_what_is_not_tried_again_gets_back_what_it_paid() -> None:
+    stage, _ = await _stopped_after_a_page_that_failed()
+    ledger = Spending()
+    stage.mailroom = replace(stage.mailroom, budget=Budget(store=ledger, posts_per_second=1000))
+    paid = [msgspec.structs.replace(each, is_paid=True) for each in _deliveries(stage)]
+
+    await _try_again(stage, paid)
+
+    assert ledger.paid == -len(stage.posted_to)
+    assert not any(each.is_paid for each in _deliveries(stage))
+
+
+async def _stopped_after_a_page_that_failed() -> tuple[Stage, Broadcast]:
+    """Return a push that was paused when each post of its first page had failed for now."""
+    stage = Stage({f"client{number}-1": [Outcome.UNAVAILABLE] for number in range(300)})
+    connect_many(stage, 300)
+    broadcast = Broadcast(stage)
+
+    def pause() -> None:
+        stage.clock.advance(ms=fanout.LOOK_MS)
+        submitting.pause(MESSAGE_ID, is_paused=True, mailroom=stage.mailroom, now_ms=stage.clock())
+        broadcast.after_page = lambda: None
+
+    broadcast.after_page = pause
+    await broadcast.do_all()
+    return stage, broadcast
+
+
+def _deliveries(stage: Stage) -> list[Delivery]:
+    return [each for each in stage.jobs.jobs if isinstance(each, Delivery)]
+
+
+async def _try_again(stage: Stage, jobs: Sequence[Delivery] | None = None) -> None:
+    """Do the jobs of the deliver queue, as it has them by now."""
+    waiting = jobs or _deliveries(stage)
+    stage.jobs.sent.clear()
+    for each in waiting:
+        await performing.perform(
+            each, mailroom=stage.mailroom, clock=stage.clock, pause=stage.pause
+        )
 
 
 async def test_one_that_is_done_is_not_cancelled() -> None:
