@@ -102,6 +102,7 @@ def work(shards: Sequence[int]) -> Work:
         if not held:
             break
         limit = max(1, PAGE // len(held))
+        is_first = all(size == shards[shard] for shard, size in held.items())
         pages += 1
         shard_reads += len(held)
         payments += any(held.values())
@@ -109,6 +110,8 @@ def work(shards: Sequence[int]) -> Work:
         rest = [(shard, size - limit) for shard, size in held.items() if size >= limit]
         if len(rest) == len(held) > 1:
             width = max(1, len(rest) // 4)
+        elif not rest and sum(held.values()) <= PAGE // 2 and is_first:
+            width = min(2 * width, SHARDS_AT_ONCE)
         held = dict(rest[:width])
         free |= dict(rest[width:])
     return Work(

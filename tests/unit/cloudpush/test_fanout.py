@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from cloudpush.delivery import Report
     from cloudpush.model import Inbox
-    from cloudpush.ports import MessageRecord
+    from cloudpush.ports import FanOutStep, MessageRecord
 
 PLENTY_MS = 60_000
 MESSAGE_ID = a_publication().message_id
@@ -231,6 +231,62 @@ async def test_a_worker_with_much_to_do_asks_for_another(monkeypatch: pytest.Mon
     assert Counter(stage.posted_to) == Counter(everybody)
     assert [job.doublings for job in jobs if job.hop == 2] == [0, 1, 2, 3]
     assert len(jobs) == 5  # those that came when nothing was left did not ask for more
+
+
+async def test_who_helps_begins_with_one_shard_and_takes_more_where_they_are_small(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stage = Stage()
+    everybody = connect_many(stage, 300)
+    broadcast = Broadcast(stage)
+    saves = _Notes(stage.progress.save)
+    monkeypatch.setattr(stage.progress, "save", saves)
+    monkeypatch.setattr(fanout, "SIDE_BY_SIDE", 1)
+
+    await broadcast.do(FanOut(message_id=MESSAGE_ID, doublings=fanout.DOUBLINGS - 1, hop=2))
+
+    assert [len(step.finished) for step in saves.steps[:5]] == [1, 2, 4, 8, 8]
+    assert Counter(stage.posted_to) == Counter(everybody)
+
+
+async def test_few_shards_are_begun_at_a_time_however_many_work(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(fanout, "PAGE", 8)
+    monkeypatch.setattr(fanout, "DOUBLE_AFTER", 25)
+    stage = Stage()
+    everybody = connect_many(stage, 4000)
+    stage.gateway.before_posts = lambda: asyncio.sleep(0)
+    broadcast = Broadcast(stage)
+    saves = _Notes(stage.progress.save)
+    monkeypatch.setattr(stage.progress, "save", saves)
+
+    most = await _do_side_by_side(broadcast)
+
+    begun: set[int] = set()
+    sizes: list[int] = []
+    for step in saves.steps:
+        begun |= {each.shard for each in (*step.held, *step.released) if each.cursor}
+        begun -= {*step.finished}
+        sizes.append(len(begun))
+    assert Counter(stage.posted_to) == Counter(everybody)
+    assert most == fanout.INVOCATIONS
+    assert max(sizes) <= fanout.SIDE_BY_SIDE * (fanout.SHARDS_AT_ONCE + fanout.INVOCATIONS)
+
+
+async def _do_side_by_side(broadcast: Broadcast) -> int:
+    """Do each job as soon as it is there; return how many there were at the same time."""
+    most = 0
+    tasks: set[asyncio.Task[None]] = set()
+    waiting = [broadcast.first]
+    while waiting or tasks:
+        tasks |= {asyncio.create_task(broadcast.do(each)) for each in waiting}
+        most = max(most, len(tasks))
+        await asyncio.sleep(0)
+        tasks = {each for each in tasks if not each.done()}
+        waiting = [each for each in broadcast.stage.fan_outs.jobs if isinstance(each, FanOut)]
+        broadcast.stage.fan_outs.sent.clear()
+    return most
 
 
 async def test_a_paused_one_stops_and_goes_on_later() -> None:
@@ -444,6 +500,18 @@ class _Dies:
             raise _Died
         self._left -= 1
         return self._method(*args, **options)
+
+
+class _Notes:
+    """A `save` that notes its steps."""
+
+    def __init__(self, method: Callable[..., frozenset[int]]) -> None:
+        self._method = method
+        self.steps: list[FanOutStep] = []
+
+    def __call__(self, *args: object, step: FanOutStep, **options: object) -> frozenset[int]:
+        self.steps.append(step)
+        return self._method(*args, step=step, **options)
 
 
 def the_counts(broadcast: Broadcast) -> dict[str, int]:

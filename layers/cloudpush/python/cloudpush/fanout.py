@@ -45,7 +45,8 @@ INBOX_PAGE: Final = 100
 """Clients of QoS 1 that are served between one `save` and the next."""
 
 SHARDS_AT_ONCE: Final = 8
-"""How many shards a worker begins with; it works on fewer where they are large."""
+"""How many shards a worker begins with; it works on fewer where they are large. One that was asked
+to help begins with a single one: in DynamoDB each that is begun makes every `save` dearer."""
 
 LEASE_MS: Final = 20_000
 """How long a worker has its shards without saving: longer than a page takes."""
@@ -69,7 +70,7 @@ DOUBLINGS: Final = 4
 """How often the number of workers may double."""
 
 INVOCATIONS: Final = 2**DOUBLINGS
-"""At most so many work side by side."""
+"""At most so many."""
 
 MAX_HOPS: Final = 1000
 """How many jobs may follow from one another."""
@@ -103,8 +104,7 @@ async def perform(
 
     Raises:
         HopLimitReached: this job is the last of too long a chain.
-        StoreUnavailable, QueueUnavailable: the job must be done again; nothing that was saved is
-            repeated.
+        StoreUnavailable, QueueUnavailable: the job must be done again, from what was saved.
     """
     if job.hop > MAX_HOPS:
         raise HopLimitReached(f"{job.message_id} was handed on {MAX_HOPS} times")
@@ -123,6 +123,7 @@ async def perform(
             owner=mailroom.new_id(),
             hop=job.hop,
             doublings=0 if number else job.doublings,
+            is_helper=not record.message.qos and job.doublings < DOUBLINGS,
             mailroom=mailroom,
             clock=clock,
             remaining_ms=remaining_ms,
@@ -153,6 +154,8 @@ class _Worker:
     hop: int
     doublings: int
     """How often it may still ask for another invocation."""
+    is_helper: bool
+    """Whether it was asked for because there is much to do."""
     mailroom: Mailroom
     clock: Callable[[], int]
     remaining_ms: Callable[[], int]
@@ -172,7 +175,8 @@ class _Worker:
         self.page = INBOX_PAGE if is_kept else PAGE
         self.reserve_ms = INBOX_RESERVE_MS if is_kept else RESERVE_MS
         # How many shards to work on at a time. Of QoS 1 they are dealt out to all workers.
-        self.width = -(-self.message.shards // INVOCATIONS) if is_kept else SHARDS_AT_ONCE
+        self.widest = -(-self.message.shards // INVOCATIONS) if is_kept else SHARDS_AT_ONCE
+        self.width = 1 if self.is_helper else self.widest
         self.looked_at_ms = self.clock()
         self.purse = Purse(self.mailroom.budget, clock=self.clock)
 
@@ -199,11 +203,7 @@ class _Worker:
 
     def _claim(self) -> Sequence[Place]:
         claim = self.mailroom.fan_outs.claim(
-            self.message,
-            owner=self.owner,
-            limit=self.width,
-            lease_ms=LEASE_MS,
-            now_ms=self.clock(),
+            self.message, owner=self.owner, limit=self.width, lease_ms=LEASE_MS, now_ms=self.clock()
         )
         if claim.is_over:
             self.is_over = True
@@ -232,7 +232,8 @@ class _Worker:
             mailroom=self.mailroom,
             now_ms=self.clock(),
         )
-        if not await self._pay(serving.expected_posts(self.message, legs)):
+        posts = serving.expected_posts(self.message, legs)
+        if not await self._pay(posts):
             self._save(FanOutStep(released=held))
             return None
         posted = await self._serve(legs)
@@ -246,12 +247,13 @@ class _Worker:
         if not finished and len(places) > 1:
             # Large shards: fewer at a time make longer pages, and leave the others to others.
             self.width = max(1, len(places) // 4)
+        elif not places and posts <= self.page // 2 and not any(each.cursor for each in held):
+            self.width = min(2 * self.width, self.widest)  # small ones, each read at one go
         going_on = places[: self.width]
-        kept = self._save(
-            FanOutStep(
-                held=going_on, released=places[self.width :], finished=finished, posted=posted
-            )
+        step = FanOutStep(
+            held=going_on, released=places[self.width :], finished=finished, posted=posted
         )
+        kept = self._save(step)
         return [each for each in going_on if each.shard in kept]
 
     async def _pay(self, posts: int) -> bool:

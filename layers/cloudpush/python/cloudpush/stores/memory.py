@@ -123,7 +123,7 @@ class MemoryConnectionStore:
             ids = rest[:limit]
             return Page(
                 connections=tuple(self._connections[connection_id] for connection_id in ids),
-                cursor=ids[-1] if len(rest) > limit else None,
+                cursor=ids[-1] if len(ids) == limit else None,  # as servers, which look no further
             )
 
     def read_shards(self, places: Sequence[Place], *, limit: int, now_ms: int) -> Sequence[Page]:
