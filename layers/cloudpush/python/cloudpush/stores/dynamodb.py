@@ -19,6 +19,7 @@ No scans, no index.
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
@@ -70,13 +71,11 @@ class DynamoDbConnectionStore:
         client: DynamoDBClient,
         table_name: str,
         *,
-        sleep: Callable[[float], None] | None = None,
+        sleep: Callable[[float], None] = time.sleep,
         max_connections: int = MAX_CONNECTIONS_PER_CLIENT,
     ) -> None:
         self._max_connections = max_connections
-        self._table = (
-            Table(client, table_name) if sleep is None else Table(client, table_name, sleep=sleep)
-        )
+        self._table = Table(client, table_name, sleep=sleep)
 
     @classmethod
     def from_environment(cls, table_name: str) -> DynamoDbConnectionStore:

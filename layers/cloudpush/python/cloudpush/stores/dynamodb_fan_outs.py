@@ -228,7 +228,7 @@ class DynamoDbFanOutStore:
 
 
 def _key(message_id: str) -> Item:
-    return {"pk": {"S": f"message#{message_id}"}, "sk": {"S": "fan-out"}}
+    return items.message_key(message_id, "fan-out")
 
 
 def _name(shard: int) -> str:

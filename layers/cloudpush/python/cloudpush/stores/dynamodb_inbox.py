@@ -21,6 +21,7 @@ own. Requests in the common case:
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -63,11 +64,9 @@ class DynamoDbInboxStore:
         client: DynamoDBClient,
         table_name: str,
         *,
-        sleep: Callable[[float], None] | None = None,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._table = (
-            Table(client, table_name) if sleep is None else Table(client, table_name, sleep=sleep)
-        )
+        self._table = Table(client, table_name, sleep=sleep)
 
     def get(self, client_id: str, *, now_ms: int) -> Inbox | None:
         """See `ports.InboxStore.get`."""

@@ -44,6 +44,16 @@ def shard_partition(shard: int) -> str:
     return f"shard#{shard:03}"
 
 
+def message_key(message_id: str, name: str) -> Item:
+    """Return the key of one of a message's items."""
+    return {"pk": {"S": message_partition(message_id)}, "sk": {"S": name}}
+
+
+def message_partition(message_id: str) -> str:
+    """Return the partition key that all items of a message share."""
+    return f"message#{message_id}"
+
+
 def number(value: int) -> Item:
     """Return a number as an attribute value."""
     return {"N": str(value)}

@@ -4,13 +4,11 @@
     message#ID   message          the message, as it was handed in; never changed
     message#ID   head             stage, open parts, when to look at it, and a version
     message#ID   fan-out          how far its fan-out is (`dynamodb_fan_outs`)
-    message#ID   counts#NN        what the receipts of a sixteenth of its recipients come to
-    message#ID   receipt#CLIENT   one receipt
+    message#ID   …                its receipts and their counts (`dynamodb_receipts`)
     due#017      TIME MESSAGE     a message that is due, under when to look; the shard is its id's
 
-A change of the head has the condition that nobody changed it since it was read. A receipt changes
-together with its counts, under the condition that it is as it was read. Requests in the common
-case:
+A change of the head has the condition that nobody changed it since it was read. Requests in the
+common case:
 
     create         a transaction of 4
     get            Query of the message and up to 16 counts
@@ -20,16 +18,11 @@ case:
     read_receipts  GetItem, Query
     read_due       Query
     read_newest    see `dynamodb_listings`
-
-The first and last times of a state are read and written, not compared in the write: of two
-receipts in the same moment one may set a time that is a moment off. The counts are exact.
 """
 
 from __future__ import annotations
 
-import zlib
-from collections import Counter
-from dataclasses import dataclass, field
+import time
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -38,13 +31,12 @@ from cloudpush.model import (
     Listing,
     Message,
     MessageState,
-    Receipt,
-    ReceiptState,
     shard_of,
 )
-from cloudpush.ports import DueMessage, DuePage, MessagePage, MessageRecord, ReceiptPage, Recorded
+from cloudpush.ports import DueMessage, DuePage, MessagePage, MessageRecord, ReceiptPage
 from cloudpush.stores import dynamodb_items as items
 from cloudpush.stores import dynamodb_listings as listings
+from cloudpush.stores import dynamodb_receipts
 from cloudpush.stores import receipt_rules as rules
 from cloudpush.stores.dynamodb_errors import Conflict
 from cloudpush.stores.dynamodb_table import Table
@@ -56,17 +48,13 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
-    from cloudpush.model import Place
+    from cloudpush.model import Place, Receipt, ReceiptState
+    from cloudpush.ports import Recorded
     from cloudpush.stores.dynamodb_items import Item
 
 IS_ABSENT: Final = "attribute_not_exists(#pk)"
 IS_OVER: Final = "#ends_at_ms <= :now"
 IS_AS_READ: Final = "#version = :version_read"
-IS_STATE_AS_READ: Final = "#state = :state_read"
-
-COUNT_ITEMS: Final = 16
-RECEIPTS_PER_STEP: Final = 25
-"""With as many counts, half of what a transaction may write; and few that conflict at a time."""
 
 _decoder = msgspec.json.Decoder(Message)
 
@@ -94,11 +82,9 @@ class DynamoDbMessageStore:
         client: DynamoDBClient,
         table_name: str,
         *,
-        sleep: Callable[[float], None] | None = None,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._table = (
-            Table(client, table_name) if sleep is None else Table(client, table_name, sleep=sleep)
-        )
+        self._table = Table(client, table_name, sleep=sleep)
 
     def create(self, message: Message, *, look_at_ms: int, now_ms: int) -> bool:
         """See `ports.MessageStore.create`."""
@@ -112,7 +98,7 @@ class DynamoDbMessageStore:
             accepted_at_ms=message.publication.accepted_at_ms,
         )
         body: Item = {
-            **_key(message.message_id, "message"),
+            **items.message_key(message.message_id, "message"),
             "message": {"S": msgspec.json.encode(message).decode()},
             "ttl": items.ttl(ends_at_ms),
         }
@@ -146,7 +132,10 @@ class DynamoDbMessageStore:
     def get(self, message_id: str, *, now_ms: int) -> MessageRecord | None:
         """See `ports.MessageStore.get`."""
         found, _ = self._table.read_range(
-            f"message#{message_id}", first="counts#", last="message", limit=COUNT_ITEMS + 3
+            items.message_partition(message_id),
+            first="counts#",
+            last="message",
+            limit=dynamodb_receipts.COUNT_ITEMS + 3,
         )
         by_sk = {item["sk"]["S"]: item for item in found}
         if "head" not in by_sk or "message" not in by_sk:
@@ -154,25 +143,15 @@ class DynamoDbMessageStore:
         head = _head_in(by_sk["head"])
         if head.ends_at_ms <= now_ms:
             return None
-        added: Counter[str] = Counter()
-        first_at_ms: dict[str, int] = {}
-        last_at_ms: dict[str, int] = {}
-        for sk, item in by_sk.items():
-            if sk.startswith("counts#"):
-                counts = _counts_in(item)
-                added.update(counts.added)
-                for name, at_ms in counts.first_at_ms.items():
-                    first_at_ms[name] = min(at_ms, first_at_ms.get(name, at_ms))
-                for name, at_ms in counts.last_at_ms.items():
-                    last_at_ms[name] = max(at_ms, last_at_ms.get(name, at_ms))
+        counted = dynamodb_receipts.counted_in(found)
         message = _decoder.decode(by_sk["message"]["message"]["S"])
         return MessageRecord(
             message=message,
             stage=head.stage,
             is_open=head.is_open,
-            counts=rules.counts_of(message, added),
-            first_at_ms=first_at_ms,
-            last_at_ms=last_at_ms,
+            counts=rules.counts_of(message, counted.added),
+            first_at_ms=counted.first_at_ms,
+            last_at_ms=counted.last_at_ms,
         )
 
     def begin(self, message_id: str, *, now_ms: int) -> MessageRecord | None:
@@ -229,86 +208,7 @@ class DynamoDbMessageStore:
 
     def record(self, receipts: Sequence[Receipt], *, now_ms: int) -> Sequence[Recorded | None]:
         """See `ports.MessageStore.record`."""
-        recorded: list[Recorded | None] = []
-        for group in _in_groups(receipts):
-            recorded += self._table.until_won(
-                group[0].client_id, lambda group=group: self._record(group, now_ms)
-            )
-        return recorded
-
-    def _record(self, receipts: Sequence[Receipt], now_ms: int) -> list[Recorded | None]:
-        """Record receipts, no two of them of one delivery, in one transaction."""
-        keys = {
-            (key["pk"]["S"], key["sk"]["S"]): key
-            for receipt in receipts
-            for key in (
-                _key(receipt.message_id, "head"),
-                _key(receipt.message_id, _receipt_name(receipt.client_id)),
-                _key(receipt.message_id, _counts_name(receipt.client_id)),
-            )
-        }
-        found = {
-            (item["pk"]["S"], item["sk"]["S"]): item
-            for item in self._table.get_many(list(keys.values()))
-        }
-        recorded: list[Recorded | None] = []
-        writes: list[TransactWriteItemTypeDef] = []
-        changes: dict[tuple[str, str], _Counts] = {}
-        for receipt in receipts:
-            pk = f"message#{receipt.message_id}"
-            head = found.get((pk, "head"))
-            item = found.get((pk, _receipt_name(receipt.client_id)))
-            known = None if item is None else _receipt_in(item)
-            if head is None or int(head["ends_at_ms"]["N"]) <= now_ms:
-                recorded.append(None)
-                continue
-            if known is not None and not receipt.state.may_follow(known.state):
-                recorded.append(Recorded(receipt=known, is_news=False))
-                continue
-            recorded.append(Recorded(receipt=rules.merged(known, receipt), is_news=True))
-            writes.append(self._receipt_part(known, receipt, int(head["ends_at_ms"]["N"])))
-            counts_at = (pk, _counts_name(receipt.client_id))
-            if counts_at not in changes:
-                changes[counts_at] = _Counts(ends_at_ms=int(head["ends_at_ms"]["N"]))
-            changes[counts_at].add(known, receipt, _counts_in(found.get(counts_at)))
-        writes += [
-            self._counts_part(keys[counts_at], change) for counts_at, change in changes.items()
-        ]
-        if writes:
-            self._table.write_together(writes)
-        return recorded
-
-    def _receipt_part(
-        self, known: Receipt | None, receipt: Receipt, ends_at_ms: int
-    ) -> TransactWriteItemTypeDef:
-        merged = rules.merged(known, receipt)
-        item: Item = {
-            **_key(merged.message_id, _receipt_name(merged.client_id)),
-            "state": items.number(int(merged.state)),
-            "at_ms": items.number(merged.at_ms),
-            "ttl": items.ttl(ends_at_ms),
-        }
-        if merged.sent_at_ms is not None:
-            item["sent_at_ms"] = items.number(merged.sent_at_ms)
-        if known is None:
-            return self._table.put_part(item, condition=IS_ABSENT)
-        return self._table.put_part(
-            item,
-            condition=IS_STATE_AS_READ,
-            values={":state_read": items.number(int(known.state))},
-        )
-
-    def _counts_part(self, key: Item, change: _Counts) -> TransactWriteItemTypeDef:
-        sets = {"ttl": items.ttl(change.ends_at_ms)}
-        sets |= {f"first_{name}": items.number(at) for name, at in change.first_at_ms.items()}
-        sets |= {f"last_{name}": items.number(at) for name, at in change.last_at_ms.items()}
-        adds = {f"added_{name}": items.number(count) for name, count in change.added.items()}
-        return self._table.update_part(
-            key,
-            update=f"SET {', '.join(f'#{name} = :{name}' for name in sets)}"
-            f" ADD {', '.join(f'#{name} :{name}' for name in adds)}",
-            values={f":{name}": value for name, value in {**sets, **adds}.items()},
-        )
+        return dynamodb_receipts.record(self._table, receipts, now_ms=now_ms)
 
     def read_receipts(
         self,
@@ -320,19 +220,10 @@ class DynamoDbMessageStore:
         now_ms: int,
     ) -> ReceiptPage:
         """See `ports.MessageStore.read_receipts`."""
-        head, _ = self._read_head(message_id, now_ms)
-        if head is None:
+        if self.read_stage(message_id, now_ms=now_ms) is None:
             return ReceiptPage(receipts=(), cursor=None)
-        found, last = self._table.read_range(
-            f"message#{message_id}",
-            first=_receipt_name("" if cursor is None else f"{cursor}\0"),
-            last=_receipt_name("~"),  # behind every character of a client id
-            limit=limit,
-        )
-        receipts = map(_receipt_in, found)
-        return ReceiptPage(
-            receipts=tuple(each for each in receipts if state in {None, each.state}),
-            cursor=None if last is None else last.removeprefix(_receipt_name("")),
+        return dynamodb_receipts.read_page(
+            self._table, message_id, state=state, cursor=cursor, limit=limit
         )
 
     def read_newest(
@@ -368,7 +259,7 @@ class DynamoDbMessageStore:
         return self._change(due.message_id, postpone, now_ms=0)
 
     def _read_head(self, message_id: str, now_ms: int) -> tuple[_Head | None, int]:
-        item = self._table.get(_key(message_id, "head"))
+        item = self._table.get(items.message_key(message_id, "head"))
         if item is None or int(item["ends_at_ms"]["N"]) <= now_ms:
             return None, 0
         return _head_in(item), int(item["version"]["N"])
@@ -419,67 +310,6 @@ class DynamoDbMessageStore:
         return [self._table.delete_part(old), self._table.put_part(new)]
 
 
-@dataclass
-class _Counts:
-    """A counts item, or what is added to one."""
-
-    ends_at_ms: int = 0
-    added: Counter[str] = field(default_factory=Counter[str])
-    first_at_ms: dict[str, int] = field(default_factory=dict[str, int])
-    last_at_ms: dict[str, int] = field(default_factory=dict[str, int])
-
-    def add(self, known: Receipt | None, receipt: Receipt, stored: _Counts) -> None:
-        """Add what a receipt comes to, beside what is stored."""
-        if known is None:
-            self.added["seen"] += 1
-        for name in rules.passed(known.state if known else None, receipt.state):
-            self.added[name] += 1
-            at_ms = receipt.at_ms
-            earlier = self.first_at_ms.get(name, stored.first_at_ms.get(name, at_ms))
-            later = self.last_at_ms.get(name, stored.last_at_ms.get(name, at_ms))
-            self.first_at_ms[name] = min(earlier, at_ms)
-            self.last_at_ms[name] = max(later, at_ms)
-
-
-def _counts_in(item: Item | None) -> _Counts:
-    counts = _Counts()
-    for name, value in (item or {}).items():
-        kind, _, rest = name.partition("_")
-        if kind == "added":
-            counts.added[rest] = int(value["N"])
-        elif kind == "first":
-            counts.first_at_ms[rest] = int(value["N"])
-        elif kind == "last":
-            counts.last_at_ms[rest] = int(value["N"])
-    return counts
-
-
-def _in_groups(receipts: Sequence[Receipt]) -> list[list[Receipt]]:
-    """Divide receipts, in their order, into what one transaction records."""
-    groups: list[list[Receipt]] = []
-    held: set[tuple[str, str]] = set()
-    for receipt in receipts:
-        delivery = (receipt.message_id, receipt.client_id)
-        if not groups or delivery in held or len(groups[-1]) == RECEIPTS_PER_STEP:
-            groups.append([])
-            held.clear()
-        groups[-1].append(receipt)
-        held.add(delivery)
-    return groups
-
-
-def _key(message_id: str, name: str) -> Item:
-    return {"pk": {"S": f"message#{message_id}"}, "sk": {"S": name}}
-
-
-def _receipt_name(client_id: str) -> str:
-    return f"receipt#{client_id}"
-
-
-def _counts_name(client_id: str) -> str:
-    return f"counts#{zlib.crc32(client_id.encode()) % COUNT_ITEMS:02}"
-
-
 def _due_partition(shard: int) -> str:
     return f"due#{shard:03}"
 
@@ -502,7 +332,7 @@ def _due_in(name: str) -> DueMessage:
 
 def _head_item(message_id: str, head: _Head, *, version: int) -> Item:
     return {
-        **_key(message_id, "head"),
+        **items.message_key(message_id, "head"),
         "head": {"S": msgspec.json.encode(head).decode()},
         "version": items.number(version),
         "ends_at_ms": items.number(head.ends_at_ms),
@@ -512,14 +342,3 @@ def _head_item(message_id: str, head: _Head, *, version: int) -> Item:
 
 def _head_in(item: Item) -> _Head:
     return msgspec.json.decode(item["head"]["S"], type=_Head)
-
-
-def _receipt_in(item: Item) -> Receipt:
-    sent_at_ms = item.get("sent_at_ms")
-    return Receipt(
-        message_id=item["pk"]["S"].removeprefix("message#"),
-        client_id=item["sk"]["S"].removeprefix(_receipt_name("")),
-        state=ReceiptState(int(item["state"]["N"])),
-        at_ms=int(item["at_ms"]["N"]),
-        sent_at_ms=None if sent_at_ms is None else int(sent_at_ms["N"]),
-    )
