@@ -358,6 +358,22 @@ def test_receipts_are_read_page_by_page_in_order(messages: MessageStore) -> None
     assert pages == {None: names, DELIVERED: names[::2]}
 
 
+def test_receipts_of_those_that_nobody_can_be_are_listed_too(messages: MessageStore) -> None:
+    names = ["", "a b", "alice", "~", "~~", "é", "\U0001f600"]
+    messages.create(a_message(clients=names), look_at_ms=T0, now_ms=T0)
+    messages.record([a_receipt(MISSING, name) for name in names], now_ms=T0)
+
+    found: list[str] = []
+    cursor = None
+    while True:
+        page = messages.read_receipts("m1", cursor=cursor, limit=2, now_ms=T0)
+        found += [each.client_id for each in page.receipts]
+        if (cursor := page.cursor) is None:
+            break
+
+    assert found == names
+
+
 # ── what is due ──────────────────────────────────────────────────────────────────────────────────
 
 

@@ -94,7 +94,7 @@ def read_page(
     found, last = table.read_range(
         items.message_partition(message_id),
         first=_receipt_name("" if cursor is None else f"{cursor}\0"),
-        last=_receipt_name("~"),  # behind every character of a client id
+        last="receipt$",  # the character after "#": behind every name, of whatever characters
         limit=limit,
     )
     receipts = map(_receipt_in, found)

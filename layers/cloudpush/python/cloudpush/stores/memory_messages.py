@@ -158,7 +158,7 @@ class MemoryMessageStore:
             record = self._find(message_id, now_ms)
             if record is None:
                 return ReceiptPage(receipts=(), cursor=None)
-            rest = sorted(each for each in record.receipts if each > (cursor or ""))
+            rest = sorted(each for each in record.receipts if cursor is None or each > cursor)
             page = [record.receipts[each] for each in rest[:limit]]
             return ReceiptPage(
                 receipts=tuple(each for each in page if state in {None, each.state}),
