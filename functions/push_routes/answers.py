@@ -27,6 +27,9 @@ PAGE: Final = 100
 MAX_PAGE: Final = 500
 """Items of a list in one answer: by default, and at most."""
 
+PLACE_DIGITS: Final = 15
+"""Of a number in a cursor: a time in ms, or a seq, which no inbox ever brings so far."""
+
 REQUEST_BYTES: Final = 1024 * 1024
 """Of a body, and of each message of a batch: an envelope whose JSON is all escapes, and targets."""
 
@@ -184,9 +187,20 @@ def read_cursor(request: Request, kind: str) -> str | None:
         return None
     try:
         padded = text.encode("ascii") + b"=" * (-len(text) % 4)
-        found, _, place = base64.urlsafe_b64decode(padded).decode().partition(" ")
+        found, mark, place = base64.urlsafe_b64decode(padded).decode().partition(" ")
     except (UnicodeError, binascii.Error):
-        found, place = "", ""
-    if found != kind or not place:
+        found, mark, place = "", "", ""
+    if found != kind or not mark:
         raise InvalidMessage("cursor is not one of this list")
     return place
+
+
+def number_in_cursor(place: str) -> int:
+    """Return the number that a place is, in a list whose places are numbers.
+
+    Raises:
+        InvalidMessage: it is none, or larger than any.
+    """
+    if not place.isascii() or not place.isdigit() or len(place) > PLACE_DIGITS:
+        raise InvalidMessage("cursor is not one of this list")
+    return int(place)

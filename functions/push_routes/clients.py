@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response  # noqa: TC002 — FastAPI reads it
 
 from cloudpush import clock, delivery, protocol, revoking, wiring
-from cloudpush.errors import InvalidMessage, NotFound
+from cloudpush.errors import NotFound
 from cloudpush.observability import count_report
 from cloudpush.protocol import CloseCode
 from cloudpush.rights import Scope
@@ -112,14 +112,13 @@ async def disconnect_client(request: Request) -> Response:
 async def get_inbox(request: Request) -> Response:
     """List what waits for a client, in order, without the contents."""
     client_id = _client_id_of(request)
-    limit, cursor = answers.read_limit(request), answers.read_cursor(request, "inbox") or "0"
-    if not cursor.isascii() or not cursor.isdigit():
-        raise InvalidMessage("cursor is not one of this list")
+    limit, place = answers.read_limit(request), answers.read_cursor(request, "inbox")
+    after_seq = 0 if place is None else answers.number_in_cursor(place)
     inboxes, now_ms = wiring.current().inboxes, clock.now_ms()
     inbox = inboxes.get(client_id, now_ms=now_ms)
     if inbox is None:
         raise NotFound("this client has no inbox")
-    entries = inboxes.read_entries(client_id, after_seq=int(cursor), limit=limit, now_ms=now_ms)
+    entries = inboxes.read_entries(client_id, after_seq=after_seq, limit=limit, now_ms=now_ms)
     reply = EntriesReply(
         client_id=client_id,
         inbox=_inbox_reply(inbox),

@@ -109,6 +109,8 @@ async def get_receipts(request: Request) -> Response:
     mailroom, now_ms = wiring.current().mailroom, clock.now_ms()
     state = _read_state(request)
     limit, cursor = answers.read_limit(request), answers.read_cursor(request, "receipts")
+    if cursor is not None and len(cursor) > bodies.NAME_LENGTH:
+        raise InvalidMessage("cursor is not one of this list")
     submitting.look_up(message_id, mailroom=mailroom, now_ms=now_ms)
     page = mailroom.messages.read_receipts(
         message_id, state=state, cursor=cursor, limit=limit, now_ms=now_ms

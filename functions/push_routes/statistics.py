@@ -56,9 +56,10 @@ async def get_statistics(request: Request) -> Response:
     from_ms = answers.read_time(request, "from", max(0, first_ms))
     place = answers.read_cursor(request, "statistics")
     if place is not None:
-        if not place.isascii() or not place.isdigit() or not from_ms <= int(place) < to_ms:
+        place_ms = answers.number_in_cursor(place)
+        if not from_ms <= place_ms < to_ms:
             raise InvalidMessage("cursor is not one of this list")
-        from_ms = int(place)
+        from_ms = place_ms
     if not 0 <= to_ms - from_ms <= KEPT_MS:
         raise InvalidMessage("from must not be after to, nor more than two days before it")
     end_ms = min(to_ms, from_ms // MINUTE_MS * MINUTE_MS + PAGE_MS)

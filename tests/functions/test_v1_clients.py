@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import push_api
+from push_routes import answers
 from tests.fakes.lambda_events import FakeLambdaContext, http_event
 from tests.fakes.push_service import NOON_MS
 
@@ -93,6 +94,17 @@ def test_what_waits_is_listed_in_order_without_contents(environment: Environment
         "size",
     }
     assert "cursor" not in rest
+
+
+@pytest.mark.parametrize("place", ["x", "-1", "1" * 16, "9" * 5000])
+def test_a_cursor_that_no_inbox_gave_is_said(environment: Environment, place: str) -> None:
+    del environment
+    keep("alice", 1)
+    query = f"cursor={answers.write_cursor('inbox', place)}"
+
+    status, answer = call("GET", "/v1/clients/alice/inbox", query=query)
+
+    assert (status, answer["error"]["message"]) == (400, "cursor is not one of this list")
 
 
 def test_disconnecting_tells_close_before_it_deletes(environment: Environment) -> None:

@@ -13,6 +13,7 @@ import push_api
 import sweep
 from cloudpush.model import Expansion
 from cloudpush.ports import Outcome
+from push_routes import answers
 from tests.fakes.lambda_events import (
     CONNECTION_ID,
     FakeLambdaContext,
@@ -332,7 +333,16 @@ class TestLookUp:
 
     @pytest.mark.parametrize(
         "query",
-        ["limit=0", "limit=501", "limit=x", "limit=²", "state=lost", "cursor=bob", "cursor="],
+        [
+            "limit=0",
+            "limit=501",
+            "limit=x",
+            "limit=²",
+            "state=lost",
+            "cursor=bob",
+            "cursor=",
+            f"cursor={answers.write_cursor('receipts', 'x' * 129)}",
+        ],
     )
     def test_a_wrong_query_is_said(self, query: str) -> None:
         message_id = send(**to("alice"), qos=1)

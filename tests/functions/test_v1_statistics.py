@@ -15,6 +15,7 @@ import push_api
 import sweep
 from cloudpush.errors import StoreUnavailable
 from cloudpush.ports import Outcome
+from push_routes import answers
 from tests.fakes.lambda_events import (
     CONNECTED_AT_MS,
     CONNECTION_ID,
@@ -194,7 +195,15 @@ def test_a_long_range_comes_an_hour_at_a_time(environment: Environment) -> None:
 
 @pytest.mark.parametrize(
     "query",
-    ["from=x", "to=-1", "from=2&to=1", f"from=0&to={49 * 3_600_000}", "cursor=x", "from=²"],
+    [
+        "from=x",
+        "to=-1",
+        "from=2&to=1",
+        f"from=0&to={49 * 3_600_000}",
+        "cursor=x",
+        f"cursor={answers.write_cursor('statistics', '9' * 5000)}",
+        "from=²",
+    ],
 )
 def test_a_wrong_range_is_said(query: str) -> None:
     status, answer = call("GET", "/v1/statistics", query=query)
