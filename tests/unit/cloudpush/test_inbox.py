@@ -325,11 +325,12 @@ async def test_an_inbox_whose_writer_died_is_looked_after() -> None:
         ({"ttl_ms": 999}, InvalidMessage),
         ({"ttl_ms": 7 * 24 * 3_600_000 + 1}, InvalidMessage),
         ({"due_at_ms": a_publication().accepted_at_ms + 30 * 24 * 3_600_000 + 1}, InvalidMessage),
+        ({"client_ids": ["alice", "x" * 129]}, InvalidMessage),
     ],
 )
 def test_limits_are_told(options: dict[str, Any], error: type[Exception]) -> None:
     with pytest.raises(error):
-        accepting.new_message(a_publication(), ["alice"], **options)
+        accepting.new_message(a_publication(), **{"client_ids": ["alice"], **options})
 
 
 def test_the_envelope_has_room_for_its_place_in_the_inbox() -> None:

@@ -72,6 +72,24 @@ class TestPublish:
         assert published.missing == ["a b", "", "x" * 129]
         assert stage.posted_to == ["alice-1"]
 
+    async def test_an_id_that_is_too_long_to_be_kept_costs_the_others_nothing(self) -> None:
+        stage = Stage()
+        names = [f"client{number}" for number in range(101)]
+        for name in names:
+            stage.connect(name)
+
+        published = await publishing.publish(
+            a_publication(),
+            ["x" * 129, "a b", *names],
+            mailroom=stage.mailroom,
+            clock=stage.clock,
+        )
+
+        record = stage.messages.get(a_publication().message_id, now_ms=stage.clock())
+        assert published.missing == ["x" * 129, "a b"]
+        assert record is not None
+        assert record.message.clients == ["a b", *names]
+
     async def test_a_client_whose_only_connection_turns_out_closed_is_missing(self) -> None:
         stage = Stage({"alice-1": [Outcome.GONE]})
         stage.connect("alice")

@@ -14,7 +14,12 @@ from cloudpush import expanding
 from cloudpush.delivery import Report
 from cloudpush.errors import InvalidMessage
 from cloudpush.model import DEFAULT_TTL_MS, MAX_TTL_MS, MIN_TTL_MS, Message, Receipts
-from cloudpush.protocol import INBOX_FIELDS_BYTES, UnaddressedEnvelope, is_client_id
+from cloudpush.protocol import (
+    CLIENT_ID_LENGTH,
+    INBOX_FIELDS_BYTES,
+    UnaddressedEnvelope,
+    is_client_id,
+)
 from cloudpush.targets import check_targets
 
 if TYPE_CHECKING:
@@ -56,10 +61,13 @@ def new_message(
 
     Raises:
         NoTarget, TooManyTargets, PayloadTooLarge: as `publishing.publish` does.
-        InvalidMessage: `ttl_ms` or `due_at_ms` is out of its range.
+        InvalidMessage: `ttl_ms` or `due_at_ms` is out of its range, or an id is longer than any
+            client's: what is kept is kept under it.
     """
     now_ms = publication.accepted_at_ms
     clients = None if client_ids is None else check_targets(client_ids)
+    if any(len(each) > CLIENT_ID_LENGTH for each in clients or ()):
+        raise InvalidMessage(f"a target has at most {CLIENT_ID_LENGTH} characters")
     if not MIN_TTL_MS <= ttl_ms <= MAX_TTL_MS:
         raise InvalidMessage(
             f"a message lives {MIN_TTL_MS // 1000} to {MAX_TTL_MS // 1000} seconds"

@@ -15,7 +15,7 @@ from cloudpush import accepting, delivery
 from cloudpush.delivery import Report
 from cloudpush.errors import GatewayRefused
 from cloudpush.ports import Outcome
-from cloudpush.protocol import UnaddressedEnvelope, is_client_id
+from cloudpush.protocol import CLIENT_ID_LENGTH, UnaddressedEnvelope, is_client_id
 from cloudpush.targets import check_targets
 
 if TYPE_CHECKING:
@@ -64,7 +64,8 @@ async def publish(
     connections = [each for target in valid for each in found.get(target, ())]
     report = delivery.Report()
     if len(connections) > MAX_DIRECT:
-        message = accepting.new_message(publication, targets, qos=0)
+        storable = [each for each in targets if len(each) <= CLIENT_ID_LENGTH]
+        message = accepting.new_message(publication, storable, qos=0)
         await accepting.accept(message, mailroom=mailroom, clock=clock)
     elif connections:
         report = await delivery.deliver(
