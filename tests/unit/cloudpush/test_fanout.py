@@ -662,6 +662,62 @@ class TestKept:
         assert sum(inbox_of(stage, name) is not None for name in names) == 100
 
 
+class TestLifetime:
+    """What becomes of those whom a fan-out has not come to when the lifetime is over."""
+
+    async def test_of_qos_0_it_ends_where_it_is(self) -> None:
+        stage = Stage()
+        connect_many(stage, 300)
+        broadcast = Broadcast(stage, ttl_ms=1000)
+        broadcast.after_page = lambda: stage.clock.advance(ms=fanout.LOOK_MS)
+
+        await broadcast.do_all()
+        first = list(stage.posted_to)
+        stage.clock.advance(ms=120_000)
+        await broadcast.do_all()
+
+        record = broadcast.look_up()
+        assert 0 < len(first) < 300
+        assert stage.posted_to == first
+        assert record.state is MessageState.DONE
+        assert record.progress is not None
+        assert 0 < record.progress < 1
+
+    async def test_of_qos_0_one_that_comes_too_late_posts_nothing(self) -> None:
+        stage = Stage()
+        connect_many(stage, 30)
+        broadcast = Broadcast(stage, ttl_ms=1000)
+        stage.clock.advance(ms=1000)
+
+        await broadcast.do_all()
+
+        assert stage.posted_to == []
+        assert broadcast.look_up().state is MessageState.DONE
+
+    @pytest.mark.parametrize("is_to_all", [True, False])
+    async def test_of_qos_1_every_recipient_comes_to_its_end(self, *, is_to_all: bool) -> None:
+        stage = Stage()
+        names = [f"client{number}" for number in range(250)]
+        for name in names:
+            stage.inboxes.open(name, epoch="e", now_ms=stage.clock())
+            stage.connect(name)
+        broadcast = Broadcast(stage, None if is_to_all else names, qos=1, ttl_ms=1000)
+        broadcast.jobs = [broadcast.first]
+        stage.clock.advance(ms=1000)
+        broadcast.after_page = lambda: stage.clock.advance(ms=fanout.LOOK_MS)
+
+        await broadcast.do_all()
+
+        assert stage.posted_to == []
+        assert the_counts(broadcast) == {
+            "accepted": 250,
+            "tracked": 250,
+            "queued": 250,
+            "expired": 250,
+        }
+        assert broadcast.look_up().state is MessageState.DONE
+
+
 def inbox_of(stage: Stage, client_id: str) -> Inbox | None:
     return stage.inboxes.get(client_id, now_ms=stage.clock())
 

@@ -117,6 +117,9 @@ async def perform(
         return
     if record.stage is not MessageState.SENDING:
         return
+    if record.message.is_too_late(clock()):
+        mailroom.messages.finish(job.message_id, now_ms=clock())
+        return
     workers = [
         _Worker(
             message=record.message,
@@ -215,13 +218,16 @@ class _Worker:
         return claim.places
 
     def _may_go_on(self) -> bool:
-        """Look now and then whether somebody has paused or cancelled it."""
+        """Look now and then whether somebody has paused or cancelled it, or its time is over."""
         now_ms = self.clock()
         if now_ms - self.looked_at_ms < LOOK_MS:
             return True
         self.looked_at_ms = now_ms
+        if self.message.is_too_late(now_ms):
+            self.mailroom.messages.finish(self.message.message_id, now_ms=now_ms)
+            return False
         stage = self.mailroom.messages.read_stage(self.message.message_id, now_ms=now_ms)
-        return stage is MessageState.SENDING and now_ms < self.message.expires_at_ms
+        return stage is MessageState.SENDING
 
     async def _advance(self, held: Sequence[Place]) -> Sequence[Place] | None:
         """Serve a page of these shards; return the places where to go on, None if not now."""

@@ -247,6 +247,13 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
         """Tell whether workers bring it to its targets, shard by shard."""
         return self.qos == 0 or self.clients is None or len(self.clients) > TARGETS_PER_SHARD
 
+    def is_too_late(self, now_ms: int) -> bool:
+        """Tell whether its fan-out ends where it is, because its time is over.
+
+        Of QoS 1 it never does: no inbox takes a copy then, and its recipient's receipt says so.
+        """
+        return self.qos == 0 and now_ms >= self.expires_at_ms
+
     def is_tracked(self, client_id: str) -> bool:
         """Tell whether receipts of this recipient are kept; the same answer each time."""
         match self.receipts:
