@@ -126,7 +126,7 @@ async def send_batch(request: Request) -> Response:
     openapi_extra=describing.takes(describing.MESSAGE_ID),
 )
 async def cancel_message(request: Request) -> Response:
-    """Cancel a message that is not due yet, or a push to all of `qos` 0 under way; else 409."""
+    """Cancel a message that is not due yet, or one on its way to many or to all; else 409."""
     record = submitting.cancel(
         records.message_id_of(request), mailroom=wiring.current().mailroom, now_ms=clock.now_ms()
     )

@@ -13,7 +13,7 @@ from fastapi.responses import Response  # noqa: TC002 — FastAPI reads it
 
 from cloudpush import wiring
 from cloudpush.notifying import ReceiptsTold
-from cloudpush.protocol import Envelope, Inbound, MsgType
+from cloudpush.protocol import SUBPROTOCOL, Envelope, Inbound, MsgType
 from cloudpush.settings import required
 from push_routes import answers
 from push_routes.describing import CLIENT_ID_PATTERN
@@ -35,6 +35,7 @@ _TO_CLIENT: Final = {
     MsgType.RESUME_ACK: "The answer to RESUME: where replay begins.",
     MsgType.CLOSE: "Why the connection is about to be closed, in `closeCode`.",
 }
+_BATCH: Final = "ServiceBatch"
 
 
 @router.get("/asyncapi.json", include_in_schema=False)
@@ -56,6 +57,16 @@ def describe(websocket_url: str) -> dict[str, Any]:
         )
         for each, summary in found.items()
     }
+    batch = {
+        "name": "batch",
+        "summary": "Several of BUSINESS with `qos` 1 in one text, for who asked for `batch=1`.",
+        "payload": {
+            "type": "array",
+            "minItems": 2,
+            "items": envelopes[_name("Service", MsgType.BUSINESS)]["payload"],
+        },
+    }
+    envelopes[_BATCH] = batch
     receipts = {
         "name": "receipts",
         "summary": "How deliveries ended, each at least once.",
@@ -66,7 +77,7 @@ def describe(websocket_url: str) -> dict[str, Any]:
     )[1]
     return {
         "asyncapi": "3.0.0",
-        "info": {"title": "cloudpush", "version": "1", "description": "One JSON object a message."},
+        "info": {"title": "cloudpush", "version": "1", "description": "One JSON object a text."},
         "defaultContentType": "application/json",
         "servers": {
             "stage": {"host": host, "pathname": f"/{path}", "protocol": protocol},
@@ -75,7 +86,7 @@ def describe(websocket_url: str) -> dict[str, Any]:
             "connection": {
                 "address": "/",
                 "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in envelopes},
-                "bindings": {"ws": {"query": _query()}},
+                "bindings": {"ws": {"query": _query(), "headers": _headers()}},
             },
             "receipts": {
                 "address": None,  # the deployment's own
@@ -84,8 +95,10 @@ def describe(websocket_url: str) -> dict[str, Any]:
             },
         },
         "operations": {
-            "fromClient": _operation("receive", "Client", list(_FROM_CLIENT)),
-            "toClient": _operation("send", "Service", list(_TO_CLIENT)),
+            "fromClient": _operation("receive", [_name("Client", each) for each in _FROM_CLIENT]),
+            "toClient": _operation(
+                "send", [*(_name("Service", each) for each in _TO_CLIENT), _BATCH]
+            ),
             "toSender": {
                 "action": "send",
                 "channel": {"$ref": "#/channels/receipts"},
@@ -114,13 +127,11 @@ def _message(msg_type: MsgType, summary: str, shape: str) -> dict[str, Any]:
     }
 
 
-def _operation(action: str, who: str, msg_types: list[MsgType]) -> dict[str, Any]:
+def _operation(action: str, names: list[str]) -> dict[str, Any]:
     return {
         "action": action,
         "channel": {"$ref": "#/channels/connection"},
-        "messages": [
-            {"$ref": f"#/channels/connection/messages/{_name(who, each)}"} for each in msg_types
-        ],
+        "messages": [{"$ref": f"#/channels/connection/messages/{name}"} for name in names],
     }
 
 
@@ -129,9 +140,23 @@ def _query() -> dict[str, Any]:
         "type": "object",
         "required": ["channelId"],
         "properties": {
-            "channelId": {"type": "string", "pattern": CLIENT_ID_PATTERN},
-            "epoch": {"type": "string"},
-            "seq": {"type": "string"},
-            "batch": {"const": "1"},
+            "channelId": {
+                "type": "string",
+                "pattern": CLIENT_ID_PATTERN,
+                "description": "The client id.",
+            },
+            "epoch": {"type": "string", "description": "Which log the client knows."},
+            "seq": {"type": "string", "description": "The last message that it processed."},
+            "batch": {"const": "1", "description": "Several messages may share a text."},
+            "token": {"type": "string", "description": "A JWT, where the deployment asks for one."},
+            "ticket": {"type": "string", "description": "Of POST /v1/tickets; instead of a token."},
         },
+    }
+
+
+def _headers() -> dict[str, Any]:
+    text = f"`{SUBPROTOCOL}, TOKEN`: another place for the token; the answer is `{SUBPROTOCOL}`."
+    return {
+        "type": "object",
+        "properties": {"Sec-WebSocket-Protocol": {"type": "string", "description": text}},
     }

@@ -9,13 +9,28 @@ import jsonschema
 import pytest
 
 import push_api
-from cloudpush import protocol
+from cloudpush import events, protocol
 from cloudpush.errors import NoTarget
-from tests.fakes.lambda_events import FakeLambdaContext, http_event
-from tests.fakes.push_service import NOON_MS, a_connection
+from cloudpush.model import Entry
+from tests.fakes.lambda_events import FakeLambdaContext, connect_event, http_event
+from tests.fakes.push_service import NOON_MS, a_connection, a_publication
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+PLACE = protocol.Resumption(epoch="e", last_seq=9, after=7, is_resumed=False, lost=(3, 7))
+KEPT = protocol.encode_entry(
+    a_connection(),
+    Entry(
+        seq=1,
+        publication=a_publication(),
+        expires_at_ms=NOON_MS,
+        is_tracked=True,
+        size=1,
+    ),
+    epoch="e",
+    after=0,
+)
 
 pytestmark = pytest.mark.usefixtures("environment")
 
@@ -69,13 +84,48 @@ def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
             "ServiceClose",
             protocol.encode_close(a_connection(), protocol.CloseCode.STALE, now_ms=NOON_MS),
         ),
+        ("ServiceConnection", protocol.encode_connection(a_connection(), PLACE, now_ms=NOON_MS)),
+        ("ServiceResumeAck", protocol.encode_resume_ack(a_connection(), PLACE, now_ms=NOON_MS)),
+        (
+            "ServiceBusinessAck",
+            protocol.encode_business_ack(
+                a_connection(), message_id="m", missing=["a"], now_ms=NOON_MS
+            ),
+        ),
+        ("ServiceBusiness", KEPT),
+        ("ServiceBatch", protocol.join_into_frames([KEPT, KEPT], takes_batches=True)[0]),
         ("ClientBusiness", b'{"msgType":1,"to":["a"],"msg":{},"qos":1}'),
+        ("ClientBusinessAck", b'{"msgType":2,"seq":7,"epoch":"e"}'),
+        ("ClientResume", b'{"msgType":13,"seq":7,"epoch":"e"}'),
     ],
 )
 def test_what_is_written_is_as_described(
     document: dict[str, Any], name: str, envelope: bytes
 ) -> None:
     jsonschema.validate(json.loads(envelope), payload(document, name))
+
+
+def test_a_batch_is_of_messages_and_of_nothing_else(document: dict[str, Any]) -> None:
+    close = protocol.encode_close(a_connection(), protocol.CloseCode.STALE, now_ms=NOON_MS)
+    batch = b"[" + KEPT + b"," + close + b"]"
+
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(json.loads(batch), payload(document, "ServiceBatch"))
+
+
+def test_it_names_all_that_a_handshake_may_have(document: dict[str, Any]) -> None:
+    binding = document["channels"]["connection"]["bindings"]["ws"]
+    query = dict.fromkeys(binding["query"]["properties"], "1")
+    event = connect_event(query)
+    event["multiValueHeaders"] |= {
+        name: ["cloudpush, T"] for name in binding["headers"]["properties"]
+    }
+
+    read = events.read_handshake(event)
+
+    assert (read.client_id, read.epoch, read.seq, read.token, read.ticket) == ("1",) * 5
+    assert read.takes_batches
+    assert read.subprotocols == ("cloudpush", "T")
 
 
 def test_another_type_is_not_what_is_described(document: dict[str, Any]) -> None:
