@@ -14,6 +14,8 @@ from typing import Any, Final
 
 import pytest
 
+from cloudpush import boundary
+from cloudpush.errors import CloudpushError
 from local_gateway import clauses, cli, faults, why
 
 ROOT: Final = Path(__file__).parents[2]
@@ -146,6 +148,68 @@ def test_every_fault_is_documented() -> None:
     table = (ROOT / "docs/reference/faults.md").read_text().partition("|---|---|---|---|\n")[2]
 
     assert table == faults.write_table()
+
+
+def test_every_error_that_a_client_may_get_is_documented() -> None:
+    page = (ROOT / "docs/reference/protocol.md").read_text()
+    part = page.partition("\n## Errors\n")[2].partition("\n## ")[0]
+    elsewhere = {
+        *(
+            "invalid_client_id",
+            "too_many_connections",
+            "unauthorized",
+            "keys_unavailable",
+        ),  # connect
+        *("not_found", "conflict", "idempotency_key_reused", "request_under_way"),  # HTTP
+        *("secret_unavailable", "receiver_unavailable", "receiver_forbidden"),
+        *("hop_limit_reached", "job_unreadable"),  # of jobs
+    }
+
+    documented = {
+        code: temporary == "yes"
+        for codes, temporary in re.findall(r"^\| (`.*?) \| .* \| (yes|no) \|$", part, re.MULTILINE)
+        for code in re.findall(r"`([a-z_]+)`", codes)
+    }
+
+    assert documented == {
+        each.code: each.temporary for each in leaves() if each.code not in elsewhere
+    }
+
+
+def test_every_error_under_v1_is_documented() -> None:
+    page = (ROOT / "docs/reference/http-api.md").read_text()
+    elsewhere = {
+        *("no_target", "too_many_targets"),  # there it is the shape of the body that is wrong
+        *("not_connected", "too_many_connections"),  # WebSocket
+        *("receiver_unavailable", "receiver_forbidden", "hop_limit_reached", "job_unreadable"),
+    }
+    frameworks = {"method_not_allowed": (405, False), "internal": (500, False)}
+
+    documented = {
+        code: (int(status), temporary == "yes")
+        for codes, status, temporary in re.findall(
+            r"^\| (`.*?) \| (\d{3}) \| .* \| (yes|no) \|$", page, re.MULTILINE
+        )
+        for code in re.findall(r"`([a-z_]+)`", codes)
+    }
+
+    assert documented == frameworks | {
+        each.code: (boundary.status_of(each("")), each.temporary)
+        for each in leaves()
+        if each.code not in elsewhere
+    }
+
+
+def leaves() -> list[type[CloudpushError]]:
+    """Return every error that may be raised: those that have a code of their own."""
+    abstract: list[type[CloudpushError]] = [CloudpushError]
+    found: list[type[CloudpushError]] = []
+    while abstract:
+        for each in abstract.pop().__subclasses__():
+            abstract.append(each)
+            if "code" in vars(each) and each.__module__ == CloudpushError.__module__:
+                found.append(each)
+    return found
 
 
 def test_every_attack_has_its_test() -> None:
