@@ -2,7 +2,8 @@
 
 Exit codes: 0 stopped by the user, 1 a function or a server failed to start, 2 a wrong command
 line or template. The table of routes and `ready` go to standard output, everything else to
-standard error.
+standard error. Whoever reads these may stop (`| head`): what serves goes on, and what reports ends
+with 141.
 """
 
 from __future__ import annotations
@@ -40,18 +41,26 @@ if TYPE_CHECKING:
     from local_gateway.console import Console
 
 _STOPPED, _FAILED_TO_START, _WRONG_INPUT = 0, 1, 2
+UNREAD: Final = 141
+"""A report that nobody reads to its end: as a shell tells of a program that SIGPIPE ended."""
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Serve a template until SIGINT or SIGTERM."""
-    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+    try:
+        sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+    finally:
+        _drop_what_nobody_reads()
 
 
 def run(arguments: Sequence[str]) -> int:
     """Serve a template, or run a subcommand, and return the exit code."""
     subcommand = _SUBCOMMANDS.get(arguments[0]) if arguments else None
     if subcommand is not None:
-        return subcommand(arguments[1:])
+        try:
+            return subcommand(arguments[1:])
+        except BrokenPipeError:
+            return UNREAD
     parsed = parser().parse_args(arguments)
     console = JsonConsole() if parsed.json_logs else TextConsole()
     logging.basicConfig(level=logging.WARNING, handlers=[LogHandler(console)])
@@ -182,5 +191,15 @@ def _raise_descriptor_limit() -> None:
 
 
 def _print(text: str) -> None:
-    with contextlib.suppress(BrokenPipeError):
-        print(text, flush=True)
+    print(text, flush=True)
+
+
+def _drop_what_nobody_reads() -> None:
+    """Lead a stream without a reader nowhere, or the interpreter's last flush of it would fail."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)

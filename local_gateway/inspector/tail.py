@@ -66,7 +66,11 @@ def parser() -> argparse.ArgumentParser:
 
 
 def run(arguments: Sequence[str], out: TextIO, errors: TextIO, *, has_colours: bool) -> int:
-    """Follow until Ctrl-C or until the emulator stops, and return the exit code."""
+    """Follow until Ctrl-C or until the emulator stops, and return the exit code.
+
+    Raises:
+        BrokenPipeError: Nobody reads `out` any more.
+    """
     options = parser().parse_args(arguments)
     is_coloured = has_colours and not options.no_color
     selection = Selection(connection=options.connection, client=options.client, route=options.route)
@@ -84,7 +88,7 @@ def run(arguments: Sequence[str], out: TextIO, errors: TextIO, *, has_colours: b
     except Unreachable as error:
         _write(errors, f"local-gateway tail: {error}")
         return FAILED
-    except (KeyboardInterrupt, BrokenPipeError):
+    except KeyboardInterrupt:
         return FOLLOWED
     return FOLLOWED
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import sys
 from typing import TYPE_CHECKING
+
+import pytest
 
 from cloudpush import cli, clock, tokens
 from cloudpush.rights import Scope
@@ -14,8 +18,6 @@ from cloudpush.tokens import TokenRules
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
 
 def test_a_development_secret_is_for_its_owner_and_comes_with_a_token_that_may_do_everything(
@@ -33,6 +35,33 @@ def test_a_development_secret_is_for_its_owner_and_comes_with_a_token_that_may_d
     assert (alice.name, alice.targets, alice.scopes) == ("alice", ("*",), frozenset(Scope))
     assert file.stat().st_mode & 0o077 == 0
     assert f"AUTH_SECRET={reference} " in printed
+
+
+@pytest.mark.parametrize("is_buffered", [True, False])
+def test_what_nobody_reads_ends_quietly(
+    is_buffered: bool,  # noqa: FBT001 — a parameter of the test
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as unread:
+        unread.reconfigure(write_through=not is_buffered)
+        monkeypatch.setattr(sys, "stdout", unread)
+
+        code = cli.main(["development-secret", str(tmp_path / "file"), "--url", "http://x"])
+
+    assert code == cli.UNREAD
+
+
+def test_a_file_that_cannot_be_written_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "nowhere" / "secret.json"
+
+    assert cli.main(["development-secret", str(file), "--url", "http://127.0.0.1:1"]) == 1
+
+    assert capsys.readouterr().err == f"cloudpush: {file}: No such file or directory\n"
 
 
 def no_client(service: str) -> object:

@@ -1,5 +1,8 @@
 """The command line: `cloudpush token` and `keys`, for those who look after a deployment.
 
+Exit codes: 0 done, 1 a store, a service or a file can't be had, 2 a wrong input, 141 done, but
+nobody read what came of it (`| head`).
+
 It reads the same variables as the functions (`settings`), so that it finds the same secret and the
 same store: `AUTH_SECRET`, `STORE` with `TABLE_NAME` or `REDIS_URL`, and AWS's own.
 """
@@ -9,6 +12,7 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -28,21 +32,47 @@ if TYPE_CHECKING:
 
 _WRONG_INPUT: Final = 2
 _FAILED: Final = 1
+UNREAD: Final = 141
+"""Nobody reads what is printed: as a shell tells of a program that SIGPIPE ended."""
 _HOUR_SECONDS: Final = 3600
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command. 0 is done, 1 a store or a service that does not answer, 2 a wrong input."""
-    parsed = _parser().parse_args(arguments)
+    """Run one command, and return its exit code."""
     try:
-        print(parsed.perform(parsed))
+        return _run(_parser().parse_args(arguments))
+    finally:
+        _drop_what_nobody_reads()
+
+
+def _run(parsed: argparse.Namespace) -> int:
+    try:
+        text = parsed.perform(parsed)
     except ValueError as error:
         print(f"cloudpush: {error}", file=sys.stderr)
         return _WRONG_INPUT
     except CloudpushError as error:
         print(f"cloudpush: {error}", file=sys.stderr)
         return _FAILED
+    except OSError as error:
+        print(f"cloudpush: {error.filename}: {error.strerror}", file=sys.stderr)
+        return _FAILED
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        return UNREAD
     return 0
+
+
+def _drop_what_nobody_reads() -> None:
+    """Lead a stream without a reader nowhere, or the interpreter's last flush of it would fail."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
 
 
 def _parser() -> argparse.ArgumentParser:
