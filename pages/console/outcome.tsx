@@ -14,10 +14,20 @@ export async function attempt(work: () => Promise<string>): Promise<void> {
   }
 }
 
+/** What came of it stays in sight, above what is scrolled, until it is put away. */
 export function Outcome(): JSX.Element {
+  const t = texts.value;
+  const text = outcome.value?.text ?? "";
   return (
-    <p class={`outcome ${outcome.value?.isBad ? "bad" : "good"}`} role="log" aria-label={texts.value.outcome}>
-      {outcome.value?.text}
-    </p>
+    <div class={`outcome ${text && "said"} ${outcome.value?.isBad ? "bad" : "good"}`}>
+      <p role="log" aria-label={t.outcome}>
+        {text}
+      </p>
+      {text && (
+        <button type="button" class="small" aria-label={t.putAway} title={t.putAway} onClick={() => (outcome.value = null)}>
+          ×
+        </button>
+      )}
+    </div>
   );
 }

@@ -78,6 +78,7 @@ const en = {
   disconnect: "Disconnect",
   disconnected: (count: number) => (count === 1 ? "1 connection is closed." : `${count} connections are closed.`),
   outcome: "What was done",
+  putAway: "Put away what was done",
   states: {
     scheduled: "scheduled",
     sending: "sending",
@@ -176,6 +177,7 @@ const zh: Texts = {
   disconnect: "断开",
   disconnected: (count) => `已关闭 ${count} 个连接。`,
   outcome: "操作结果",
+  putAway: "收起操作结果",
   states: { scheduled: "已计划", sending: "发送中", paused: "已暂停", done: "完成", cancelled: "已取消" },
   counted: {
     accepted: "已接受",

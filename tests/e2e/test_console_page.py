@@ -33,6 +33,18 @@ BUSINESS, ACKNOWLEDGE, CLOSE = 1, 2, 15
 CLIENTS = 10
 """A push to all has about as many seconds to be paused in, at one post a second."""
 
+COVERED_WHERE_FOCUSED = """
+[...document.querySelectorAll('main :is(button, input, select, textarea):enabled')]
+  .reverse()
+  .filter((each) => {
+    each.focus();
+    const {left, top, width, height} = each.getBoundingClientRect();
+    return !each.contains(document.elementFromPoint(left + width / 2, top + height / 2));
+  })
+  .map((each) => each.outerHTML)
+"""
+"""From the last to the first, as Shift and Tab lead: each then comes in at the window's top."""
+
 
 @asynccontextmanager
 async def operating(browser: Browser, service: GatewayProcess) -> AsyncGenerator[Page]:
@@ -102,6 +114,30 @@ async def test_a_broadcast_is_followed_paused_and_resumed(
         await expect(running.get_by_role("listitem")).to_have_count(0)
 
     assert [each["msg"] for each in envelopes] == [{"text": "hello"}] * CLIENTS
+
+
+async def test_a_broadcast_is_cancelled_on_its_way(
+    browser: Browser, service: GatewayProcess
+) -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        page = await stack.enter_async_context(operating(browser, service))
+        running = page.get_by_role("region", name="Running")
+        await expect(running).to_contain_text("No push to many or to all is on its way.")
+        for _ in range(CLIENTS):
+            await stack.enter_async_context(service.client(somebody()))
+        await page.get_by_label("To all who are connected").check()
+        await page.get_by_label("Keep until acknowledged").uncheck()
+        await page.get_by_role("button", name="Push", exact=True).click()
+        await running.get_by_role("button", name="Cancel").click()
+        await expect(page.get_by_role("log")).to_have_text("Cancelled.")
+        chosen = page.get_by_role("button", pressed=True)
+        await expect(chosen).to_contain_text("cancelled")
+        await expect(running.get_by_role("listitem")).to_have_count(0)
+        message_id = await chosen.locator("code").inner_text()
+        message = (await service.http.get(f"/v1/messages/{message_id}")).json()
+
+    assert message["state"] == "cancelled"
+    assert message["counts"]["sent"] < CLIENTS
 
 
 async def test_dead_letters_are_told_shown_and_redriven(
@@ -226,6 +262,32 @@ async def test_the_console_is_accessible_and_fits(
         await expect(page.get_by_role("region", name="Messages")).to_contain_text(f"{name}: sent")
 
         assert await flaws(page) == []
+
+
+async def test_what_was_done_covers_nothing_that_is_used_on_a_narrow_screen(
+    browser: Browser, service: GatewayProcess
+) -> None:
+    # A push to many who are away names all of them, and is not kept, which the browser notes.
+    missing = ", ".join(f"{each}-{'x' * 100}" for each in range(50))
+    async with visiting(browser, width=390, complains=True) as visit:
+        page = visit.page
+        await page.goto(f"{service.url}/admin/")
+        await page.get_by_label("Keep until acknowledged").uncheck()
+        await push(page, missing)
+        outcome = page.get_by_role("log")
+        await expect(outcome).to_contain_text("missing")
+        assert await flaws(page) == []
+        await page.set_viewport_size({"width": 390, "height": 800})
+        covered = await page.evaluate(COVERED_WHERE_FOCUSED)
+        height = await page.evaluate("document.querySelector('.outcome').clientHeight")
+        await page.get_by_role("button", name="Put away what was done").click()
+        await expect(outcome).to_have_text("")
+        rest = await page.evaluate("document.querySelector('.outcome').clientHeight")
+
+    assert [text for text in visit.complaints if "status of 404" not in text] == []
+    assert covered == []
+    assert height <= 200
+    assert rest == 0
 
 
 async def test_a_closed_deployment_shows_nothing_without_a_token(
