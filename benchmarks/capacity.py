@@ -26,6 +26,9 @@ KIB: Final = 1024
 MILLION: Final = 1e6
 MONTH_SECONDS: Final = 30 * 24 * 3600
 
+PARTITION_WRITE_UNITS: Final = 1000
+"""A second: what an item can be given."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prices:
@@ -37,6 +40,7 @@ class Prices:
     connection_minute: float = 0.25 / MILLION
     lambda_request: float = 0.20 / MILLION
     lambda_gb_second: float = 0.0000133334
+    queue_request: float = 0.40 / MILLION
     write_unit: float = 0.625 / MILLION
     read_unit: float = 0.125 / MILLION
 
@@ -48,6 +52,10 @@ class Quotas:
     requests_per_second: int = 10_000
     """Of all APIs together: connects, messages, posts, HTTP."""
     connects_per_second: int = 500
+    environments: int = 1000
+    """Of all functions together."""
+    table_write_units: int = 40_000
+    """A second, of a table that is paid on demand."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,10 +63,15 @@ class Deployment:
     """How it is deployed, and what was measured of its parts."""
 
     broadcast_rate: int = 7_000
+    is_on_dynamodb: bool = True
     fan_out_memory_gb: float = 1.0
     message_memory_gb: float = 0.5
     message_ms: float = 15.0
     """What a heartbeat takes in its function: two requests to the store, some ms each."""
+    connect_ms: float = 100.0
+    """What `authorize` and `connect` take each, in a storm: half of their environments are new."""
+    other_environments: int = 66
+    """Those that the queues start at most: of `deliver` and of `fan_out`."""
     posts_per_cpu_second: int = 20_000
     """Of a whole worker: read, sign, post, save (`make bench-fan-out`)."""
     lines: int = 128
@@ -129,6 +142,23 @@ def even_shards(connections: int) -> list[int]:
     return [each + (shard < more) for shard in range(SHARDS)]
 
 
+def record_bytes(workers: int) -> int:
+    """Return what the record of a fan-out has at most on DynamoDB, while so many work at it.
+
+    The shards that are not finished, and a place for each that is begun: one for each of the two
+    workers of an invocation, and those that the first two gave away.
+    """
+    unfinished, place, given_away = 1200, 85, 50
+    begun = SIDE_BY_SIDE * workers
+    return unfinished + place * begun + given_away * SIDE_BY_SIDE * SHARDS_AT_ONCE
+
+
+def record_rate(workers: int) -> float:
+    """Return the posts a second at which the partition of a record has no more to give."""
+    units = -(-record_bytes(workers) // KIB)
+    return PAGE * PARTITION_WRITE_UNITS / units
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Broadcast:
     """A push to all of QoS 0."""
@@ -166,7 +196,7 @@ def broadcast(
         worker_seconds=worker_seconds,
         messages_dollars=message_dollars(messages, prices),
         lambda_dollars=lambda_dollars + most * prices.lambda_request,
-        store_dollars=_store_dollars(done, deployment, prices),
+        store_dollars=_store_dollars(done, most, deployment, prices),
     )
 
 
@@ -183,7 +213,8 @@ def _grow(connections: int, deployment: Deployment) -> tuple[float, int, float]:
     while posted < connections:
         able = [each for each in workers if each[0] <= now]
         is_waiting = len(able) * deployment.worker_rate >= rate
-        each_posts = min(deployment.worker_rate, rate / len(able)) * step
+        most = min(rate, record_rate(len(workers))) if deployment.is_on_dynamodb else rate
+        each_posts = min(deployment.worker_rate, most / len(able)) * step
         for worker in able:
             worker[1] += each_posts
             posted += each_posts
@@ -197,15 +228,17 @@ def _grow(connections: int, deployment: Deployment) -> tuple[float, int, float]:
     return now, len(workers), worker_seconds
 
 
-def _store_dollars(done: Work, deployment: Deployment, prices: Prices) -> float:
+def _store_dollars(done: Work, workers: int, deployment: Deployment, prices: Prices) -> float:
     """Price the requests that `stores` makes on DynamoDB.
 
-    A Query reads consistently, in units of 4 KB; the fan-out's item has some 4 KB and is written
-    for each page; the ledger's is read and written for each payment.
+    A Query reads consistently, in units of 4 KB; the record is written for each claim and page, and
+    read for each claim; the ledger is read and written for each payment.
     """
     read_bytes = done.posts * deployment.row_bytes
-    reads = max(done.shard_reads, read_bytes / (4 * KIB)) + done.claims + done.payments
-    writes = 4 * (done.claims + done.pages) + done.payments + 6
+    record = record_bytes(workers)
+    claim_reads = done.claims * -(-record // (4 * KIB))
+    reads = max(done.shard_reads, read_bytes / (4 * KIB)) + claim_reads + done.payments
+    writes = -(-record // KIB) * (done.claims + done.pages) + done.payments + 6
     return reads * prices.read_unit + writes * prices.write_unit
 
 
@@ -214,68 +247,3 @@ def message_dollars(messages: float, prices: Prices, *, before: float = 0.0) -> 
     billion = 1e9
     cheap = max(0.0, before + messages - max(billion, before))
     return (messages - cheap) * prices.message + cheap * prices.message_beyond_a_billion
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """What connections cost that do nothing but live."""
-
-    connects_per_second: float
-    """As every client comes again within two hours (the protocol: after 100 to 115 minutes)."""
-    heartbeats_per_second: float
-    connection_dollars: float
-    """A month."""
-    heartbeat_dollars: float
-    """A month: two messages each, a call of a function, and the store."""
-    first_connect_seconds: float
-    """How long all take to connect, at the quota."""
-    quota_connects: float
-    """What to ask for, that all can come again within ten minutes of an outage."""
-    quota_requests: float
-    """What to ask for, that heartbeats take at most a third."""
-    shard_write_units: float
-    """Of connects that come again, on the busiest partition if each shard is one."""
-
-
-def standing(
-    connections: int,
-    *,
-    deployment: Deployment | None = None,
-    prices: Prices | None = None,
-    quotas: Quotas | None = None,
-) -> Standing:
-    """Return what so many connections cost and need."""
-    deployment, prices = deployment or Deployment(), prices or Prices()
-    quotas = quotas or Quotas()
-    connects = connections / (107.5 * 60)
-    heartbeats = connections / deployment.heartbeat_seconds if deployment.heartbeat_seconds else 0.0
-    month = heartbeats * MONTH_SECONDS
-    gb_seconds = deployment.message_ms / 1000 * deployment.message_memory_gb
-    each = (
-        prices.lambda_request
-        + gb_seconds * prices.lambda_gb_second
-        + prices.read_unit
-        + prices.write_unit
-    )
-    return Standing(
-        connects_per_second=connects,
-        heartbeats_per_second=heartbeats,
-        connection_dollars=connections * MONTH_SECONDS / 60 * prices.connection_minute,
-        heartbeat_dollars=message_dollars(2 * month, prices) + month * each,
-        first_connect_seconds=connections / quotas.connects_per_second,
-        quota_connects=max(quotas.connects_per_second, connections / 600),
-        quota_requests=max(quotas.requests_per_second, 3 * heartbeats),
-        shard_write_units=8 * connects / SHARDS,
-    )
-
-
-def storm_seconds(connections: int, *, connects_per_second: int) -> float:
-    """Return how long clients that all lost their connection take to come back.
-
-    They try with full jitter within 0.5 s, doubling to 20 s (the protocol); whoever is refused
-    tries again, after ten seconds in the mean. While more try than the quota lets in, it is used
-    up: so it alone decides, but for the last wait.
-    """
-    if connections <= connects_per_second * 20:
-        return min(20.0, 0.5 + connections / connects_per_second)
-    return connections / connects_per_second + 10.0

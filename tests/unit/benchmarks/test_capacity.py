@@ -17,11 +17,18 @@ from benchmarks.capacity import (
     broadcast,
     even_shards,
     message_dollars,
-    standing,
-    storm_seconds,
+    record_bytes,
+    record_rate,
     work,
 )
 from benchmarks.simulate import PAGE, blocks
+from benchmarks.standing import (
+    CONNECT_WRITE_UNITS,
+    DISCONNECT_WRITE_UNITS,
+    play_storm,
+    standing,
+    storm_seconds,
+)
 from cloudpush import fanout
 from cloudpush.model import SHARDS, FanOut, shard_of
 from cloudpush.pacing import Budget
@@ -118,12 +125,23 @@ def test_at_a_rate_that_one_worker_reaches_it_takes_the_rate() -> None:
 
 
 def test_without_a_limit_there_are_as_many_workers_as_may_be() -> None:
-    deployment = Deployment(broadcast_rate=0)
+    deployment = Deployment(broadcast_rate=0, is_on_dynamodb=False)
 
     found = broadcast(10_000_000, deployment=deployment)
 
-    assert found.most_workers == 16
-    assert found.seconds > 10_000_000 / (16 * deployment.worker_rate)
+    assert found.most_workers == fanout.INVOCATIONS
+    assert found.seconds > 10_000_000 / (fanout.INVOCATIONS * deployment.worker_rate)
+
+
+def test_on_dynamodb_no_push_is_faster_than_its_record_can_be_written() -> None:
+    most = record_rate(fanout.INVOCATIONS)
+
+    unlimited = broadcast(10_000_000, deployment=Deployment(broadcast_rate=0))
+    at_most = broadcast(10_000_000, deployment=Deployment(broadcast_rate=50_000))
+
+    assert unlimited.seconds == pytest.approx(10_000_000 / most, rel=0.01)
+    assert at_most.seconds == pytest.approx(10_000_000 / 50_000, rel=0.02)
+    assert record_rate(at_most.most_workers) >= 50_000
 
 
 def test_an_envelope_beyond_32_kib_is_two_messages() -> None:
@@ -147,7 +165,40 @@ def test_heartbeats_cost_more_than_the_connections_that_send_them() -> None:
 
 def test_a_storm_beyond_the_quota_takes_as_long_as_the_quota_makes_it() -> None:
     assert storm_seconds(1_000_000, connects_per_second=500) == pytest.approx(2010)
-    assert storm_seconds(1000, connects_per_second=500) == pytest.approx(2.5)
+
+
+@pytest.mark.parametrize("connections", [2_000, 5_000])
+def test_a_storm_takes_what_clients_take_at_the_emulator_s_limit(connections: int) -> None:
+    played = play_storm(connections, connects_per_second=100)
+
+    assert storm_seconds(connections + 1, connects_per_second=100) == pytest.approx(played, rel=0.1)
+
+
+def test_a_small_storm_is_over_when_the_last_wait_is() -> None:
+    assert storm_seconds(500, connects_per_second=500) < 0.5
+    assert 2 < storm_seconds(1000, connects_per_second=500) < 3
+    assert 20 < storm_seconds(5000, connects_per_second=500) < 26
+
+
+def test_environments_and_writes_to_ask_for_are_those_of_heartbeats_and_a_storm() -> None:
+    found = standing(10_000_000)
+
+    connects, heartbeats = 10_000_000 / 600, 10_000_000 / 30
+    assert found.quota_environments == pytest.approx(0.2 * connects + 0.015 * heartbeats + 66)
+    assert found.quota_write_units == pytest.approx(9 * connects + heartbeats)
+    assert standing(1000).quota_environments == Quotas().environments
+    assert standing(1000).quota_write_units == Quotas().table_write_units
+
+
+def test_coming_again_costs_its_calls_its_records_and_its_writes() -> None:
+    prices = Prices(
+        lambda_request=1.0, lambda_gb_second=0.0, queue_request=1.0, write_unit=1.0, read_unit=1.0
+    )
+
+    found = standing(6450, prices=prices)  # who come again once a second
+
+    units = CONNECT_WRITE_UNITS + DISCONNECT_WRITE_UNITS + 8
+    assert found.reconnect_dollars == pytest.approx((4 + 3 + units) * 30 * 24 * 3600)
 
 
 def test_the_page_names_a_source_for_each_price_and_quota() -> None:
@@ -161,6 +212,9 @@ def test_the_page_names_a_source_for_each_price_and_quota() -> None:
     figures = [
         f"{quotas.connects_per_second}, can be raised",
         f"{quotas.requests_per_second:,}, can be raised",
+        f"{quotas.environments:,}, can be raised",
+        f"{quotas.table_write_units:,} a second, can be raised",
+        f"${prices.queue_request * MILLION:.2f} a million",
         f"${prices.message * MILLION:.2f} a million, {beyond} beyond a billion",
         f"${prices.connection_minute * MILLION:.2f} a million",
         f"${prices.lambda_request * MILLION:.2f} a million, ${prices.lambda_gb_second:.10f}",
@@ -186,8 +240,9 @@ def test_a_push_costs_its_messages_its_workers_and_its_requests() -> None:
     found = broadcast(1000, deployment=Deployment(broadcast_rate=0), prices=prices)
     done = work(even_shards(1000))
 
+    units = -(-record_bytes(found.most_workers) // 1024)
     reads = done.shard_reads + done.claims + done.payments
-    writes = 4 * (done.claims + done.pages) + done.payments + 6
+    writes = units * (done.claims + done.pages) + done.payments + 6
     assert found.messages_dollars == 1000
     assert found.lambda_dollars == pytest.approx(found.worker_seconds * 1.0 + found.most_workers)
     assert found.store_dollars == pytest.approx(reads + writes)
