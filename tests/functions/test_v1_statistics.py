@@ -13,7 +13,12 @@ import disconnect
 import message
 import push_api
 import sweep
-from cloudpush.errors import StoreUnavailable
+from cloudpush.errors import (
+    ConfigurationWrong,
+    SecretUnavailable,
+    ServiceError,
+    StoreUnavailable,
+)
 from cloudpush.ports import Outcome
 from push_routes import answers
 from tests.fakes.lambda_events import (
@@ -112,6 +117,24 @@ def test_what_expires_lowers_the_rate(environment: Environment) -> None:
     assert (found["deliveryRate"], found["counts"]["Expired"]) == (0.0, 1)
 
 
+@pytest.mark.parametrize("receipts", ["none", "all"])
+def test_who_acknowledges_counts_with_receipts_and_without(
+    environment: Environment, receipts: str
+) -> None:
+    environment.connect("alice", CONNECTION_ID)
+    keep("alice", "bob", receipts=receipts, ttlSeconds=1)
+    for _ in range(2):
+        message.handler(message_event('{"msgType":2,"seq":1}'), CONTEXT)
+    environment.clock.advance(ms=20_000)
+    sweep.handler(schedule_event(), CONTEXT)
+    deliver.handler(sqs_event(*environment.jobs.jobs), CONTEXT)
+
+    found = read()
+
+    assert (found["counts"]["Delivered"], found["counts"]["Expired"]) == (1, 1)
+    assert found["deliveryRate"] == 0.5
+
+
 def test_sessions_and_who_is_online(environment: Environment) -> None:
     connect.handler(connect_event({"channelId": "alice"}, connected_at_ms=NOON_MS), CONTEXT)
     environment.connect("bob", seconds_ago=1)
@@ -164,17 +187,22 @@ def test_an_invocation_writes_once_however_much_it_counts(
     assert len(written[0]) < 25
 
 
+@pytest.mark.parametrize("error", [StoreUnavailable, SecretUnavailable, ConfigurationWrong])
 def test_statistics_that_fail_fail_nothing_else(
-    environment: Environment, lines: Lines, monkeypatch: pytest.MonkeyPatch
+    environment: Environment,
+    lines: Lines,
+    monkeypatch: pytest.MonkeyPatch,
+    error: type[ServiceError],
 ) -> None:
     def fail(*_: object, **__: object) -> None:
-        raise StoreUnavailable("told to be down")
+        raise error("told to be down")
 
     monkeypatch.setattr(environment.statistics, "add", fail)
 
     keep("alice")
 
     assert [line["message"] for line in lines.logs] == ["statistics were not kept"]
+    assert lines.metrics["Publications"] == 1
 
 
 def test_a_long_range_comes_an_hour_at_a_time(environment: Environment) -> None:

@@ -161,6 +161,7 @@ def _end(
     recorded = _record(
         [receipt(copy) for copy in found.copies if copy.is_tracked], mailroom, now_ms
     )
+    mailroom.tally.count(state.name.capitalize(), sum(not copy.is_tracked for copy in found.copies))
     for kept in [each.receipt for each in recorded if each is not None and each.is_news]:
         mailroom.tally.count(state.name.capitalize())
         if state is ReceiptState.DELIVERED and kept.sent_at_ms is not None:

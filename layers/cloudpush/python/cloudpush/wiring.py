@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from cloudpush import clock, ids, observability, settings
 from cloudpush.api_keys import ApiKeys
 from cloudpush.delivery import Outlet
-from cloudpush.errors import ConfigurationWrong, SecretUnavailable, StoreUnavailable
+from cloudpush.errors import ConfigurationWrong, SecretUnavailable, ServiceError
 from cloudpush.limiting import Limit
 from cloudpush.mailroom import Mailroom
 from cloudpush.pacing import Budget
@@ -397,7 +397,7 @@ def _keep(counters: Mapping[str, int]) -> None:
     """Add to the statistics; that they fail is no reason to fail what was done."""
     try:
         current().statistics.add(counters, now_ms=clock.now_ms())
-    except (StoreUnavailable, ConfigurationWrong):
+    except ServiceError:
         observability.logger.warning("statistics were not kept", exc_info=True)
 
 
