@@ -66,6 +66,42 @@ def test_whoever_follows_a_caller_that_died_uses_its_message_id(repeats: Idempot
     ]
 
 
+def test_whoever_follows_a_caller_that_failed_need_not_wait(repeats: IdempotencyStore) -> None:
+    begin(repeats, "m1")
+    repeats.abandon("key", begun_at_ms=T0)
+
+    answers = [begin(repeats, name, now_ms=T0 + 1) for name in ("m2", "m3")]
+
+    assert answers == [
+        Repeat(message_id="m1", is_mine=True),
+        Repeat(message_id="m1", is_mine=False),
+    ]
+
+
+def test_a_caller_that_another_has_followed_abandons_nothing(repeats: IdempotencyStore) -> None:
+    begin(repeats, "m1")
+    begin(repeats, "m2", now_ms=T0 + 60_000)
+
+    repeats.abandon("key", begun_at_ms=T0)
+
+    assert begin(repeats, "m3", now_ms=T0 + 60_001) == Repeat(message_id="m1", is_mine=False)
+
+
+def test_an_answer_is_not_abandoned(repeats: IdempotencyStore) -> None:
+    begin(repeats, "m1")
+    repeats.complete("key", answer="first", now_ms=T0)
+
+    repeats.abandon("key", begun_at_ms=T0)
+
+    assert begin(repeats, "m2", now_ms=T0 + 1).answer == "first"
+
+
+def test_what_was_never_begun_is_not_abandoned(repeats: IdempotencyStore) -> None:
+    repeats.abandon("key", begun_at_ms=T0)
+
+    assert begin(repeats, "m1") == Repeat(message_id="m1", is_mine=True)
+
+
 def test_after_a_day_a_key_is_new(repeats: IdempotencyStore) -> None:
     begin(repeats, "m1")
     repeats.complete("key", answer="old", now_ms=T0)

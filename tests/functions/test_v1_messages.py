@@ -11,6 +11,7 @@ import fan_out
 import message
 import push_api
 import sweep
+from cloudpush.errors import StoreUnavailable
 from cloudpush.model import Expansion
 from cloudpush.ports import Outcome
 from push_routes import answers
@@ -522,19 +523,54 @@ class TestIdempotency:
         assert answer["statusCode"] == 409
         assert json.loads(answer["body"])["error"]["code"] == "idempotency_key_reused"
 
-    def test_what_died_on_the_way_is_done_again_under_the_same_id(
+    def test_what_failed_is_done_again_at_once_under_the_same_id(
         self, environment: Environment
     ) -> None:
         body: dict[str, Any] = {**to("alice"), "msg": {}, "qos": 1}
         environment.store.down = {"resolve"}
-        died = request("POST", "/v1/messages", body, headers=self.HEADERS)
+        failed = request("POST", "/v1/messages", body, headers=self.HEADERS)
         environment.store.down = set()
+        again = request("POST", "/v1/messages", body, headers=self.HEADERS)
+
+        entries = call("GET", "/v1/clients/alice/inbox")[1]["entries"]
+        assert (failed["statusCode"], again["statusCode"]) == (503, 202)
+        assert [each["messageId"] for each in entries] == [json.loads(again["body"])["messageId"]]
+
+    def test_what_failed_and_cannot_say_so_is_answered_as_it_failed(
+        self, environment: Environment, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(*_: object, **__: object) -> None:
+            raise StoreUnavailable("told to be down")
+
+        monkeypatch.setattr(environment.repeats, "complete", fail)
+        monkeypatch.setattr(environment.repeats, "abandon", fail)
+
+        answer = request(
+            "POST", "/v1/messages", {**to("alice"), "msg": {}, "qos": 1}, headers=self.HEADERS
+        )
+
+        assert answer["statusCode"] == 503
+        assert json.loads(answer["body"])["error"]["code"] == "store_unavailable"
+
+    def test_what_died_on_the_way_is_done_again_under_the_same_id(
+        self, environment: Environment, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        class Killed(BaseException):
+            pass
+
+        def die(*_: object, **__: object) -> None:
+            raise Killed
+
+        body: dict[str, Any] = {**to("alice"), "msg": {}, "qos": 1}
+        with monkeypatch.context() as patch:
+            patch.setattr(environment.messages, "finish", die)
+            request("POST", "/v1/messages", body, headers=self.HEADERS)
         soon = request("POST", "/v1/messages", body, headers=self.HEADERS)
         environment.clock.advance(ms=60_000)
         healed = request("POST", "/v1/messages", body, headers=self.HEADERS)
 
         entries = call("GET", "/v1/clients/alice/inbox")[1]["entries"]
-        assert (died["statusCode"], soon["statusCode"], healed["statusCode"]) == (503, 409, 202)
+        assert (soon["statusCode"], healed["statusCode"]) == (409, 202)
         assert json.loads(soon["body"])["error"] == {
             "code": "request_under_way",
             "message": "the first request with this Idempotency-Key has no answer yet",

@@ -5,19 +5,21 @@
       ├────► another request's key ──► `KeyReused`
       └────► somebody is at it ──► `RequestUnderWay`
 
-A caller that dies between `begin` and `complete` leaves the message's id. Whoever repeats the
-request a minute later does it under the same id: what was done is not done again.
+A caller that fails between `begin` and `complete` leaves the message's id. Whoever repeats the
+request does it under the same id: what was done is not done again. A caller that can still say that
+it failed abandons the key, and is followed at once; one that died is after a minute.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from cloudpush.errors import InvalidMessage, KeyReused, RequestUnderWay
+from cloudpush.errors import InvalidMessage, KeyReused, RequestUnderWay, ServiceError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -60,8 +62,8 @@ async def perform_once(  # noqa: PLR0913 — what to do, for whom, and two ports
     """Perform a request under a key, or return what it came to before; without a key, perform it.
 
     Args:
-        perform: does it, with the id that its message has; whatever it raises leaves the key
-            reserved, to be tried again after a minute.
+        perform: does it, with the id that its message has; whatever it raises leaves the key to
+            whoever tries again.
         key: the caller's.
         owner: who the caller is: nobody meets the key of another, or its answer.
         request: what the request is: under one key always the same.
@@ -80,12 +82,12 @@ async def perform_once(  # noqa: PLR0913 — what to do, for whom, and two ports
     if len(request) > REQUEST_BYTES:
         raise InvalidMessage(f"with Idempotency-Key a request has at most {REQUEST_BYTES} bytes")
     name = hashlib.sha256(f"{owner}\n{key}".encode()).hexdigest()
-    store = repeats()
+    store, begun_at_ms = repeats(), clock()
     repeat = store.begin(
         name,
         fingerprint=hashlib.sha256(request).hexdigest(),
         message_id=message_id,
-        now_ms=clock(),
+        now_ms=begun_at_ms,
     )
     if not repeat.is_same:
         raise KeyReused("this Idempotency-Key was used for another request")
@@ -94,7 +96,12 @@ async def perform_once(  # noqa: PLR0913 — what to do, for whom, and two ports
         return Answer(status=kept.status, body=kept.body, is_repeat=True)
     if not repeat.is_mine:
         raise RequestUnderWay("the first request with this Idempotency-Key has no answer yet")
-    answer = await perform(repeat.message_id)
-    kept = msgspec.json.encode(_Kept(answer.status, answer.body)).decode()
-    store.complete(name, answer=kept, now_ms=clock())
+    try:
+        answer = await perform(repeat.message_id)
+        kept = msgspec.json.encode(_Kept(answer.status, answer.body)).decode()
+        store.complete(name, answer=kept, now_ms=clock())
+    except Exception:
+        with contextlib.suppress(ServiceError):  # then it is as if we had died
+            store.abandon(name, begun_at_ms=begun_at_ms)
+        raise
     return answer

@@ -45,6 +45,14 @@ class IdempotencyStore(Protocol):
         """Keep the answer for whoever repeats the request."""
         ...
 
+    def abandon(self, key: str, *, begun_at_ms: int) -> None:
+        """Let the next one who asks follow at once, because this caller failed.
+
+        `begun_at_ms` is the `now_ms` of the caller's `begin`. Nothing changes if another one has
+        followed meanwhile, or there is an answer.
+        """
+        ...
+
 
 class Minute(msgspec.Struct, frozen=True, kw_only=True):
     """What was counted in one minute."""

@@ -4,7 +4,7 @@
     repeat#KEY   repeat   which request, its message's id, when, and its answer
 
 `begin` is one PutItem where the key is new, and says by the item that is there else; taking over
-from a caller that died, and `complete`, are one UpdateItem.
+from a caller that died, `complete` and `abandon` are one UpdateItem.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ IS_OVER: Final = "#reserved_at_ms <= :lapsed"
 IS_SAME: Final = "#fingerprint = :fingerprint"
 IS_UNANSWERED: Final = "attribute_not_exists(#answer)"
 IS_DEAD: Final = "#attempted_at_ms <= :dead"
+IS_MINE: Final = "#attempted_at_ms = :begun_at"
 IS_THERE: Final = "attribute_exists(#pk)"
 
 
@@ -98,6 +99,18 @@ class DynamoDbIdempotencyStore:
             )
         except ConditionFailed:
             return  # its day is over, and DynamoDB has dropped it
+
+    def abandon(self, key: str, *, begun_at_ms: int) -> None:
+        """See `ports.IdempotencyStore.abandon`."""
+        try:
+            self._table.update(
+                _key(key),
+                update="SET #attempted_at_ms = :never",
+                condition=f"{IS_MINE} AND {IS_UNANSWERED}",
+                values={":begun_at": items.number(begun_at_ms), ":never": items.number(0)},
+            )
+        except ConditionFailed:
+            return  # another one is at it, or it has its answer
 
 
 def _key(key: str) -> Item:

@@ -279,6 +279,13 @@ class MemoryIdempotencyStore:
             if key in self._repeats:
                 self._repeats[key].answer = answer
 
+    def abandon(self, key: str, *, begun_at_ms: int) -> None:
+        """See `ports.IdempotencyStore.abandon`."""
+        with self._lock:
+            known = self._repeats.get(key)
+            if known is not None and known.attempted_at_ms == begun_at_ms:
+                known.attempted_at_ms = 0
+
 
 class MemoryStatisticsStore:
     """`ports.StatisticsStore` in this process's memory. It forgets nothing."""

@@ -26,9 +26,9 @@ class RedisIdempotencyStore:
 
     def __init__(self, client: Client, *, prefix: str = "cloudpush:") -> None:
         self._prefix = prefix
-        self._begin, self._complete = (
+        self._begin, self._complete, self._abandon = (
             client.register_script(_SHEBANG + (_LUA / f"{name}.lua").read_text())
-            for name in ("begin", "complete")
+            for name in ("begin", "complete", "abandon")
         )
 
     def begin(self, key: str, *, fingerprint: str, message_id: str, now_ms: int) -> Repeat:
@@ -51,6 +51,11 @@ class RedisIdempotencyStore:
         del now_ms  # the key lapses by itself
         with translated_errors():
             self._complete([self._key(key)], [answer])
+
+    def abandon(self, key: str, *, begun_at_ms: int) -> None:
+        """See `ports.IdempotencyStore.abandon`."""
+        with translated_errors():
+            self._abandon([self._key(key)], [begun_at_ms])
 
     def _key(self, key: str) -> str:
         return f"{self._prefix}repeat:{{{key}}}"
