@@ -110,6 +110,41 @@ def test_an_environment_is_initialised_within_its_budget_of_modules(
     assert len(dynamodb) <= on_dynamodb
 
 
+SECRET = {
+    "AUTH_MODE": "jwt",
+    "AUTH_SECRET": "arn:aws:secretsmanager:us-east-1:123456789012:secret:auth",
+}
+PUBLIC_KEYS = {
+    "AUTH_MODE": "jwt",
+    "AUTH_ALGORITHM": "EdDSA",
+    "AUTH_ISSUER": "https://issuer.invalid/",
+    "AUTH_JWKS_URL": "https://issuer.invalid/keys",
+}
+
+
+@pytest.mark.parametrize(
+    ("function", "settings", "adapters", "budget"),
+    [
+        ("authorize", SECRET, ["signing_keys"], 390),
+        ("authorize", PUBLIC_KEYS, ["signing_keys"], 310),
+        ("notify", {}, ["notify_queue", "receiver"], 480),
+    ],
+)
+def test_a_function_that_asks_no_store_at_first_loads_none(
+    function: str, settings: dict[str, str], adapters: list[str], budget: int
+) -> None:
+    built, modules = run(
+        f"import {function}\nfrom cloudpush import wiring\n"
+        "built = [each for each in vars(wiring.current()) if not each.startswith('_')]\n"
+        "print(json.dumps([sorted({*built} - {'settings'}), [*sys.modules]]))",
+        {**LAMBDA, **settings},
+    )
+
+    assert built == adapters
+    assert {"redis", "cloudpush.stores.redis"} & {*modules} == set()
+    assert len(modules) <= budget
+
+
 @pytest.mark.parametrize(("store", "other"), [("redis", "dynamodb"), ("dynamodb", "redis")])
 def test_a_store_loads_nothing_of_the_other(store: str, other: str) -> None:
     modules = modules_of(
@@ -162,7 +197,6 @@ MAILROOM = [
         ("message", MAILROOM),
         ("deliver", MAILROOM),
         ("fan_out", MAILROOM),
-        ("notify", ["notify_queue", "receiver"]),
         ("sweep", MAILROOM),
         ("push_api", sorted([*MAILROOM, "access", "repeats"])),
     ],

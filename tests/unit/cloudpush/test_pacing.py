@@ -218,6 +218,41 @@ class TestPacedManagementApi:
         assert stage.gateway.deleted == []
         assert stage.pauses == [3.0]
 
+    async def test_many_that_are_refused_by_whoever_posts_slow_all_down(self) -> None:
+        names = [f"c{number}" for number in range(10)]
+        stage = Stage({each: [Outcome.THROTTLED] for each in names})
+        paced = self.make(stage)
+
+        await asyncio.gather(*(paced.post_to_connections([Post(each, b"{}")]) for each in names))
+        await paced.post_to_connections([Post("alice-1", b"{}")] * 100)
+        await paced.post_to_connections([Post("alice-1", b"{}")])
+
+        assert stage.pauses == [2.0]  # and one where nobody slows down
+
+    async def test_one_that_refuses_again_and_again_slows_nobody_down(self) -> None:
+        stage = Stage({"alice-1": [Outcome.THROTTLED] * 20})
+        paced = self.make(stage)
+
+        for _ in range(10):
+            await paced.post_to_connections([Post("alice-1", b"{}")])
+        await paced.post_to_connections([Post("bob-1", b"{}")] * 100)
+        await paced.post_to_connections([Post("bob-1", b"{}")])
+
+        assert stage.pauses == [1.0]
+
+    async def test_what_was_refused_is_told_though_nobody_can_slow_down(self) -> None:
+        class Deaf(MemoryBudgetStore):
+            def slow_down(self, *, now_ms: int) -> None:
+                raise StoreUnavailable(f"down at {now_ms}")
+
+        names = [f"c{number}" for number in range(10)]
+        stage = Stage({each: [Outcome.THROTTLED] for each in names})
+        paced = self.make(stage, store=Deaf())
+
+        outcomes = await paced.post_to_connections([Post(each, b"{}") for each in names])
+
+        assert outcomes == [Outcome.THROTTLED] * 10
+
     async def test_nothing_is_sent_while_nobody_can_pay(self) -> None:
         class Down(MemoryBudgetStore):
             def take(self, *_: object, **__: object) -> int:

@@ -7,7 +7,7 @@ reserve     handshakes and what greets them, frames and    nobody
             their answers, single pushes, the HTTP API
 
 A 429 has two meanings. Single ones are clients that do not read: each of these waits for itself, by
-a job of its own. Many at once are the account's quota: then every fan-out slows down.
+a job of its own. Many at once are the account's quota: then all of the lane slows down.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ class PacedManagementApi:
 
     What is asked for in the same turn of the event loop is paid together. Where its turn is too far
     away nothing is sent and nothing paid, and the outcome is `DEFERRED`: whoever asked tries again
-    later.
+    later. It adds up who was refused, whichever call it was of: many connections are the quota.
     """
 
     def __init__(
@@ -135,6 +135,8 @@ class PacedManagementApi:
         self._clock = clock
         self._pause = pause
         self._turns = Together(self._take)
+        self._posts = 0
+        self._refused: set[str] = set()
 
     async def post_to_connections(
         self, posts: Sequence[Post], *, deadline_seconds: float = 10.0
@@ -142,7 +144,9 @@ class PacedManagementApi:
         """See `ports.ManagementApi.post_to_connections`; the deadline is that of the posts."""
         if not await self._has_turn(len(posts)):
             return [Outcome.DEFERRED] * len(posts)
-        return await self._gateway.post_to_connections(posts, deadline_seconds=deadline_seconds)
+        outcomes = await self._gateway.post_to_connections(posts, deadline_seconds=deadline_seconds)
+        self._heed(posts, outcomes)
+        return outcomes
 
     async def delete_connection(self, connection_id: str) -> Outcome:
         """See `ports.ManagementApi.delete_connection`."""
@@ -157,6 +161,21 @@ class PacedManagementApi:
         if wait_ms:
             await self._pause(wait_ms / 1000)
         return True
+
+    def _heed(self, posts: Sequence[Post], outcomes: Sequence[Outcome]) -> None:
+        """Slow all down, and begin to count anew, when refusals are the quota's."""
+        self._posts += len(posts)
+        if Outcome.THROTTLED not in outcomes:
+            return
+        for post, outcome in zip(posts, outcomes, strict=True):
+            if outcome is Outcome.THROTTLED:
+                self._refused.add(post.connection_id)
+        if is_quota(len(self._refused), posts=self._posts):
+            try:
+                self._budget.store.slow_down(now_ms=self._clock())
+            except StoreUnavailable:
+                _log.warning("refusals could not be noted", exc_info=True)
+            self._posts, self._refused = 0, set()
 
     def _take(self, requests: Sequence[int]) -> Sequence[int | None]:
         wait_ms = None
