@@ -14,15 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cloudpush import accepting, delivery, fanout, model, performing, serving
-from cloudpush.model import FanOut, Receipts
+from cloudpush import accepting, delivery, fanout, model, serving
+from cloudpush.model import Receipts
 from cloudpush.queues.memory import MemoryJobQueue
 from tests.fakes.push_service import Stage, a_publication
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from cloudpush.model import Job
 
 TARGETS = 9
 PAGE = 2
@@ -115,25 +114,12 @@ class Run:
                 for job in queue.receive(100):
                     self.fuse.is_dead = False
                     with suppress(Killed):
-                        await self._perform(job)
+                        await self.stage.perform(job, mailroom=self.mailroom)
                     if self.fuse.is_dead:
                         queue.send([job], delay_seconds=30)
             if not self.is_open and set(self.seen) == set(self.connected):
                 return
             self.stage.clock.advance(ms=31_000)
-
-    async def _perform(self, job: Job) -> None:
-        if isinstance(job, FanOut):
-            await fanout.perform(
-                job,
-                mailroom=self.mailroom,
-                clock=self.stage.clock,
-                remaining_ms=lambda: 60_000,
-                report=lambda _: None,
-                pause=self.stage.pause,
-            )
-        else:
-            await performing.perform(job, mailroom=self.mailroom, clock=self.stage.clock)
 
     @property
     def is_open(self) -> bool:

@@ -75,14 +75,7 @@ async def count_fan_out(stage: Stage) -> tuple[Work, int]:
     jobs = 0
     while waiting:
         jobs += 1
-        await fanout.perform(
-            waiting.pop(),
-            mailroom=mailroom,
-            clock=stage.clock,
-            remaining_ms=lambda: 60_000,
-            report=lambda _: None,
-            pause=stage.pause,
-        )
+        await stage.perform(waiting.pop(), mailroom=mailroom)
         waiting += [each for each in stage.fan_outs.jobs if isinstance(each, FanOut)]
         stage.fan_outs.sent.clear()
     done = Work(

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cloudpush import accepting, fanout, performing
+from cloudpush import accepting
 from cloudpush.errors import StoreUnavailable
-from cloudpush.model import FanOut
 from cloudpush.pacing import Budget, PacedManagementApi
 from cloudpush.ports import Outcome, Post
 from cloudpush.queues.memory import MemoryJobQueue
@@ -21,7 +20,6 @@ from tests.fakes.push_service import Stage, a_publication
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cloudpush.model import Job
     from cloudpush.ports import BudgetStore
 
 QUOTA = 1000
@@ -99,24 +97,9 @@ class Deployment:
         while any(map(len, self.queues)):
             jobs = [job for queue in self.queues for job in queue.receive()]
             for job in jobs:
-                await self._perform(job)
+                await self.stage.perform(job, mailroom=self.mailroom)
             if not jobs:
                 self.stage.clock.advance(ms=100)
-
-    async def _perform(self, job: Job) -> None:
-        if isinstance(job, FanOut):
-            await fanout.perform(
-                job,
-                mailroom=self.mailroom,
-                clock=self.stage.clock,
-                remaining_ms=lambda: 60_000,
-                report=lambda _: None,
-                pause=self.stage.pause,
-            )
-        else:
-            await performing.perform(
-                job, mailroom=self.mailroom, clock=self.stage.clock, pause=self.stage.pause
-            )
 
 
 async def test_what_is_not_a_fan_out_has_its_reserve() -> None:
