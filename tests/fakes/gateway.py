@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import struct
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, cast
 
 from websockets.asyncio.client import connect
@@ -27,6 +26,7 @@ from local_gateway.registry import Registry
 from local_gateway.server import Server
 from local_gateway.session import WebSocketFront
 from local_gateway.why import Why
+from tests.fakes.applications import an_application
 from tests.fakes.functions import RecordingFunctions, accept
 
 if TYPE_CHECKING:
@@ -108,16 +108,9 @@ def application(*apis: WebSocketApi, **changes: Any) -> Application:  # noqa: AN
         for route in api.routes.values()
         if route.authorizer
     ]
-    made = Application(
-        template=Path("template.yaml"),
+    made = an_application(
         identity=Identity(region="us-east-2"),
-        functions={},
         websocket_apis={api.logical_id: api for api in apis},
-        http_apis={},
-        queues={},
-        tables={},
-        queue_mappings=(),
-        schedules=(),
         permissions=frozenset((function, "*") for function in functions),
     )
     return replace(made, **changes)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -20,11 +19,11 @@ from local_gateway.addressing import (
 from local_gateway.api import (
     Application,
     HttpApi,
-    Identity,
     MappedStage,
     Stage,
     WebSocketApi,
 )
+from tests.fakes.applications import an_application
 
 DEV = Stage(name="dev")
 PROD = Stage(name="prod")
@@ -48,16 +47,9 @@ def http_api(stage: str = "$default") -> HttpApi:
 
 
 def application(*apis: WebSocketApi, http: HttpApi | None = None) -> Application:
-    return Application(
-        template=Path("template.yaml"),
-        identity=Identity(),
-        functions={},
+    return an_application(
         websocket_apis={api.logical_id: api for api in apis},
         http_apis={http.logical_id: http} if http else {},
-        queues={},
-        tables={},
-        queue_mappings=(),
-        schedules=(),
     )
 
 

@@ -6,12 +6,10 @@ from pathlib import Path
 
 from local_gateway.api import (
     ApiKey,
-    Application,
     Authorizer,
     Function,
     HttpApi,
     HttpRoute,
-    Identity,
     Ignored,
     LambdaProxy,
     Route,
@@ -19,6 +17,7 @@ from local_gateway.api import (
     WebSocketApi,
 )
 from local_gateway.banner import write_banner
+from tests.fakes.applications import an_application
 
 HELLO = Function(
     logical_id="Hello",
@@ -58,16 +57,10 @@ def test_routes_urls_and_stand_ins_are_aligned() -> None:
         routes=(HttpRoute(method="GET", path="/users", integration=CALL),),
         stage=Stage(name="$default"),
     )
-    application = Application(
-        template=Path("template.yaml"),
-        identity=Identity(),
+    application = an_application(
         functions={"Hello": HELLO},
         websocket_apis={"Chat": chat},
         http_apis={"Http": http},
-        queues={},
-        tables={},
-        queue_mappings=(),
-        schedules=(),
         api_keys={
             name: ApiKey(
                 logical_id=name,

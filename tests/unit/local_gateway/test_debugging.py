@@ -8,18 +8,17 @@ import pytest
 
 from local_gateway import debugging
 from local_gateway.api import (
-    Application,
     CustomIntegration,
     Function,
     HttpApi,
     HttpRoute,
-    Identity,
     LambdaProxy,
     Route,
     Stage,
     WebSocketApi,
 )
 from local_gateway.errors import StartError, TemplateError
+from tests.fakes.applications import an_application
 
 DAY_MS = 86_400_000
 
@@ -50,9 +49,7 @@ ROUTES = {
         integration=CustomIntegration(logical_id="Aws", kind="AWS", function="Second"),
     ),
 }
-APPLICATION = Application(
-    template=Path("template.yaml"),
-    identity=Identity(),
+APPLICATION = an_application(
     functions={
         "First": function("First", "python3.13"),
         "Second": function("Second", "python3.13"),
@@ -78,10 +75,6 @@ APPLICATION = Application(
             stage=Stage(name="$default"),
         )
     },
-    queues={},
-    tables={},
-    queue_mappings=(),
-    schedules=(),
 )
 
 

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from local_gateway.api import Application, Function, Identity
+from local_gateway.api import Function
 from local_gateway.errors import StartError
 from local_gateway.handlers import check_handlers
 from local_gateway.lambdas.interpreters import Interpreters
+from tests.fakes.applications import an_application
 
 
 def function(code: Path, handler: str = "app.handler", **more: object) -> Function:
@@ -23,16 +24,8 @@ def function(code: Path, handler: str = "app.handler", **more: object) -> Functi
 
 
 def check(*functions: Function) -> None:
-    application = Application(
-        template=Path("template.yaml"),
-        identity=Identity(),
+    application = an_application(
         functions={f"{one.logical_id}{index}": one for index, one in enumerate(functions)},
-        websocket_apis={},
-        http_apis={},
-        queues={},
-        tables={},
-        queue_mappings=(),
-        schedules=(),
     )
     check_handlers(application, Interpreters())
 

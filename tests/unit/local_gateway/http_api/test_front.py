@@ -2,16 +2,16 @@ from __future__ import annotations
 
 import asyncio
 from io import BytesIO
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import orjson
 import pytest
 
-from local_gateway.api import Application, Cors, HttpApi, HttpRoute, Identity, LambdaProxy, Stage
+from local_gateway.api import Application, Cors, HttpApi, HttpRoute, LambdaProxy, Stage
 from local_gateway.http_api import HttpApiFront
 from local_gateway.http_api.front import MAX_BODY_BYTES
+from tests.fakes.applications import an_application
 from tests.fakes.invocations import RecordingFunctions, failed, refused
 from tests.serving import serving
 
@@ -42,16 +42,8 @@ def application(
         stage=Stage(name=stage),
         cors=cors,
     )
-    return Application(
-        template=Path("template.yaml"),
-        identity=Identity(),
-        functions={},
-        websocket_apis={},
+    return an_application(
         http_apis={"Api": api},
-        queues={},
-        tables={},
-        queue_mappings=(),
-        schedules=(),
     )
 
 

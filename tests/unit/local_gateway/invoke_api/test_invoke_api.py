@@ -14,13 +14,14 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from local_gateway import clock
-from local_gateway.api import Application, Function, Identity
+from local_gateway.api import Function
 from local_gateway.lambdas.invoke_api import (
     MAX_ASYNCHRONOUS_BYTES,
     MAX_SYNCHRONOUS_BYTES,
     InvokeApi,
 )
 from local_gateway.sources.asynchronous import AsynchronousInvoker
+from tests.fakes.applications import an_application
 from tests.fakes.invocations import RecordingFunctions, failed, refused, succeeded
 from tests.serving import serving
 
@@ -31,9 +32,7 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda.type_defs import InvocationResponseTypeDef
 
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:stack-sweep"
-APPLICATION = Application(
-    template=Path("template.yaml"),
-    identity=Identity(),
+APPLICATION = an_application(
     functions={
         "Sweep": Function(
             logical_id="Sweep",
@@ -44,12 +43,6 @@ APPLICATION = Application(
             code=Path(),
         )
     },
-    websocket_apis={},
-    http_apis={},
-    queues={},
-    tables={},
-    queue_mappings=(),
-    schedules=(),
 )
 
 

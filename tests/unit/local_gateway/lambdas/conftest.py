@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 from contextlib import AsyncExitStack
-from pathlib import Path
 from textwrap import dedent
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +14,11 @@ import pytest
 from local_gateway.api import Application, Function, Identity
 from local_gateway.lambdas.functions import Functions
 from local_gateway.why import Why
+from tests.fakes.applications import an_application
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+    from pathlib import Path
 
     from local_gateway.lambdas.result import InvokeResult
 
@@ -30,16 +31,9 @@ ECHO = "def handler(event, context): return event"
 
 
 def application(*functions: Function) -> Application:
-    return Application(
-        template=Path("template.yaml"),
+    return an_application(
         identity=IDENTITY,
         functions={function.logical_id: function for function in functions},
-        websocket_apis={},
-        http_apis={},
-        queues={},
-        tables={},
-        queue_mappings=(),
-        schedules=(),
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -12,10 +11,11 @@ import pytest
 
 from local_gateway import redirect
 from local_gateway.addressing import Address, Addressing, Management, Nowhere
-from local_gateway.api import Application, HttpApi, Identity, MappedStage, Stage, WebSocketApi
+from local_gateway.api import Application, HttpApi, MappedStage, Stage, WebSocketApi
 from local_gateway.lambdas.interpreters import Interpreters
 from local_gateway.lambdas.runtimes import NODE_FOLDER
 from local_gateway.lambdas.sdk_redirect import Redirect, Refused
+from tests.fakes.applications import an_application
 from tests.node import require_node
 
 if TYPE_CHECKING:
@@ -40,16 +40,9 @@ def websocket_api(logical_id: str, api_id: str, *stages: Stage) -> WebSocketApi:
 
 
 def application(*apis: WebSocketApi) -> Application:
-    return Application(
-        template=Path("template.yaml"),
-        identity=Identity(),
-        functions={},
+    return an_application(
         websocket_apis={api.logical_id: api for api in apis},
         http_apis={"Http": HTTP},
-        queues={},
-        tables={},
-        queue_mappings=(),
-        schedules=(),
         custom_domains={
             "feed.example.com": {
                 "": MappedStage(api="Feed", stage="dev"),

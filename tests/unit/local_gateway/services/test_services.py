@@ -5,7 +5,6 @@ import itertools
 import json
 import subprocess
 import sys
-from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +22,7 @@ from local_gateway.errors import TemplateError
 from local_gateway.services import Services
 from local_gateway.services.aws import generations
 from local_gateway.services.errors import CallRejected, ServiceGone
+from tests.fakes.applications import an_application
 from tests.processes import wait_gone
 
 if TYPE_CHECKING:
@@ -71,16 +71,10 @@ TABLE = Table(
 
 
 def application(*queues: Queue, tables: tuple[Table, ...] = ()) -> Application:
-    return Application(
-        template=Path("template.yaml"),
+    return an_application(
         identity=IDENTITY,
-        functions={},
-        websocket_apis={},
-        http_apis={},
         queues={each.logical_id: each for each in queues},
         tables={each.logical_id: each for each in tables},
-        queue_mappings=(),
-        schedules=(),
     )
 
 
