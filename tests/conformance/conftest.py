@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 import uvloop
@@ -14,23 +13,24 @@ from local_gateway.api import Identity
 from local_gateway.template import load
 from tests.conformance import proofs, target
 from tests.conformance.target import Stage, Target
-from tests.fakes.gateway import Gateway
+from tests.unit.local_gateway import conftest as servers
 from tests.unit.local_gateway.lambdas import conftest as lambdas
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+    from collections.abc import Callable, Iterator
 
     from local_gateway.api import Application
 
-    StartGateway = Callable[..., Awaitable[Gateway]]
     StageOf = Callable[[str], Stage]
     LoadTemplate = Callable[[str], Application]
 
 FOLDER = Path(__file__).parent
 
 
-# The fixtures of functions that run in real processes.
+# The fixtures of emulators in the test's process, and of functions that run in real processes.
+start_gateway = servers.start_gateway
+gateway = servers.gateway
 start_host = lambdas.start_host
 write_function = lambdas.write_function
 
@@ -71,22 +71,6 @@ def stage_of(conformance_target: Target) -> StageOf:
 def main(stage_of: StageOf) -> Stage:
     """Return the stage that has every kind of route."""
     return stage_of("main")
-
-
-@pytest.fixture
-async def start_gateway() -> AsyncIterator[StartGateway]:
-    """Start emulators in the test's process, on the event loop that the emulator runs on."""
-    async with AsyncExitStack() as stack:
-
-        async def start(*routes: Any, **options: Any) -> Gateway:  # noqa: ANN401 — of Gateway
-            return await stack.enter_async_context(Gateway(*routes, **options))
-
-        yield start
-
-
-@pytest.fixture
-async def gateway(start_gateway: StartGateway) -> Gateway:
-    return await start_gateway()
 
 
 @pytest.fixture
