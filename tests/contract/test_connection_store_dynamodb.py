@@ -21,7 +21,6 @@ from cloudpush.stores.dynamodb_items import TTL_SLACK_SECONDS, shard_partition
 from cloudpush.stores.dynamodb_table import (
     ATTEMPTS,
     SIDE_BY_SIDE,
-    client_from_environment,
     pauses,
 )
 from tests.contract.connection_stores import T0, connection, dynamodb_client, moto_dynamodb
@@ -421,17 +420,3 @@ def test_keys_that_remain_unprocessed_for_ever_are_an_unavailable_store(
         stubbed.resolve(["a"], now_ms=T0)
 
     assert len(slept) == ATTEMPTS - 1
-
-
-def test_a_client_of_the_environment_waits_a_bounded_time(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
-
-    client = client_from_environment()
-
-    config = cast("Any", client.meta.config)
-    assert (config.connect_timeout, config.read_timeout) == (1, 3)
-    assert config.retries["mode"] == "standard"
-    assert config.retries["total_max_attempts"] == 3
-    client.close()

@@ -34,7 +34,7 @@ from cloudpush.model import (
 from cloudpush.ports import Admission, Page
 from cloudpush.stores import dynamodb_items as items
 from cloudpush.stores.dynamodb_errors import ConditionFailed, Conflict
-from cloudpush.stores.dynamodb_table import Table, client_from_environment
+from cloudpush.stores.dynamodb_table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -76,11 +76,6 @@ class DynamoDbConnectionStore:
     ) -> None:
         self._max_connections = max_connections
         self._table = Table(client, table_name, sleep=sleep)
-
-    @classmethod
-    def from_environment(cls, table_name: str) -> DynamoDbConnectionStore:
-        """Make a store with a client of its own; it connects when first used."""
-        return cls(client_from_environment(), table_name)
 
     def admit(self, connection: Connection, *, policy: Policy, now_ms: int) -> Admission:
         """See `ports.ConnectionStore.admit`."""

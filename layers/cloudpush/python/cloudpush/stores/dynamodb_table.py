@@ -9,9 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
-import botocore.session
-from botocore.config import Config
-
 from cloudpush.errors import StoreUnavailable
 from cloudpush.stores.dynamodb_errors import ConditionFailed, Conflict, translated_errors
 
@@ -39,23 +36,6 @@ SIDE_BY_SIDE: Final = 8
 """So many requests of one call are under way at once: fewer than botocore keeps connections."""
 
 _NO_NAMES: Final[Mapping[str, str]] = MappingProxyType({})
-
-
-def client_from_environment() -> DynamoDBClient:
-    """Make a client of botocore with bounded waits; region, credentials, endpoint as anywhere.
-
-    Three attempts of at most 3 s; the pool serves the threads of one function.
-    """
-    client = botocore.session.get_session().create_client(
-        "dynamodb",
-        config=Config(
-            connect_timeout=1,
-            read_timeout=3,
-            retries={"mode": "standard", "total_max_attempts": 3},
-            tcp_keepalive=True,
-        ),
-    )
-    return cast("DynamoDBClient", client)
 
 
 def pauses(spread_by: int) -> Iterator[float]:
