@@ -19,19 +19,19 @@ from cloudpush.tokens import ALGORITHMS, SYMMETRIC, TokenRules
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from urllib.parse import SplitResult
 
 _Value = TypeVar("_Value")
 
 PLAIN: Final = "plain:"
 """Before a secret that stands in the setting itself: on the local gateway alone."""
 
-_DEFAULT_STALE_AFTER_SECONDS: Final = "60"
 _PORTS: Final = {"https": 443, "http": 80}
 _DEFAULT_BROADCAST_RATE: Final = "7000"
 """70 % of an account's 10,000 requests a second (Amazon API Gateway Developer Guide, «Quotas»)."""
-_MAX_BROADCAST_RATE: Final = 1_000_000
+_BROADCAST_RATES: Final = range(1_000_001)
 _RATES: Final = range(100_001)
-_MAX_STALE_AFTER_SECONDS: Final = 2 * 60 * 60
+_STALE_AFTER_SECONDS: Final = range(2 * 60 * 60 + 1)
 """API Gateway closes every connection after two hours."""
 
 
@@ -172,9 +172,19 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
         management_url=text("AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI") or text("MANAGEMENT_URL"),
         websocket_url=text("WEBSOCKET_URL"),
         region=text("AWS_REGION") or text("AWS_DEFAULT_REGION") or "us-east-1",
-        stale_after_ms=_read_seconds(text("STALE_AFTER_SECONDS") or _DEFAULT_STALE_AFTER_SECONDS)
-        * 1000,
-        broadcast_rate=_read_rate(text("BROADCAST_RATE") or _DEFAULT_BROADCAST_RATE),
+        stale_after_ms=1000
+        * _read_number(
+            "STALE_AFTER_SECONDS",
+            text("STALE_AFTER_SECONDS") or "60",
+            _STALE_AFTER_SECONDS,
+            zero="off",
+        ),
+        broadcast_rate=_read_number(
+            "BROADCAST_RATE",
+            text("BROADCAST_RATE") or _DEFAULT_BROADCAST_RATE,
+            _BROADCAST_RATES,
+            zero="not limited",
+        ),
         policy=_read_policy(text("CONNECTION_POLICY") or Policy.MULTI.value),
         max_connections=_read_number(
             "MAX_CONNECTIONS_PER_CLIENT",
@@ -244,21 +254,12 @@ def _read_receipt_url(url: str | None, network: str, *, is_local: bool) -> Recei
         raise ConfigurationWrong(f"RECEIPT_NETWORK is {network!r}; public and private are allowed")
     if url is None:
         return None
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        raise ConfigurationWrong("RECEIPT_URL is no URL") from None
     is_private = network == "private"
-    schemes = ("https", "http") if is_private and is_local else ("https",)
-    if parts.scheme not in schemes:
-        raise ConfigurationWrong(f"RECEIPT_URL must begin with {' or '.join(schemes)}")
-    if not host or "@" in parts.netloc or parts.fragment or not _is_printable_ascii(url):
-        raise ConfigurationWrong("RECEIPT_URL must have a host, no user, no fragment, ASCII alone")
+    parts = _split_url("RECEIPT_URL", url, may_be_http=is_private and is_local)
     return ReceiptUrl(
         is_https=parts.scheme == "https",
-        host=host,
-        port=_PORTS[parts.scheme] if port is None else port,
+        host=parts.hostname or "",
+        port=_PORTS[parts.scheme] if parts.port is None else parts.port,
         target=(parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
         may_be_private=is_private,
     )
@@ -266,20 +267,24 @@ def _read_receipt_url(url: str | None, network: str, *, is_local: bool) -> Recei
 
 def _read_jwks_url(url: str | None, *, is_local: bool) -> str | None:
     """Read where public keys are. Whoever answers there makes tokens, so it has to be by TLS."""
-    if url is None:
-        return None
+    if url is not None:
+        _split_url("AUTH_JWKS_URL", url, may_be_http=is_local)
+    return url
+
+
+def _split_url(variable: str, url: str, *, may_be_http: bool) -> SplitResult:
+    """Take a URL apart that a request can be made of as it stands."""
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
     except ValueError:
-        raise ConfigurationWrong("AUTH_JWKS_URL is no URL") from None
-    if parts.scheme != "https" and not (is_local and parts.scheme == "http"):
-        raise ConfigurationWrong("AUTH_JWKS_URL must begin with https")
+        raise ConfigurationWrong(f"{variable} is no URL") from None
+    schemes = ("https", "http") if may_be_http else ("https",)
+    if parts.scheme not in schemes:
+        raise ConfigurationWrong(f"{variable} must begin with {' or '.join(schemes)}")
     if not host or "@" in parts.netloc or parts.fragment or not _is_printable_ascii(url):
-        raise ConfigurationWrong(
-            "AUTH_JWKS_URL must have a host, no user, no fragment, ASCII alone"
-        )
-    return url
+        raise ConfigurationWrong(f"{variable} must have a host, no user, no fragment, ASCII alone")
+    return parts
 
 
 def _read_algorithm(value: str) -> str:
@@ -319,30 +324,15 @@ def _read_auth_mode(value: str) -> AuthMode:
         raise ConfigurationWrong(f"AUTH_MODE is {value!r}; jwt and none are allowed") from None
 
 
-def _read_seconds(value: str) -> int:
+def _read_number(variable: str, value: str, allowed: range, *, zero: str = "") -> int:
+    """Read a number; `zero` says what 0 means, where that is not plain."""
     # isascii: isdigit alone takes digits of other scripts, and «²», which int refuses.
-    is_number = value.isascii() and value.isdigit() and len(value) <= len("7200")
-    if not is_number or int(value) > _MAX_STALE_AFTER_SECONDS:
-        raise ConfigurationWrong(
-            f"STALE_AFTER_SECONDS is {value!r}; 0 (off) to {_MAX_STALE_AFTER_SECONDS} are allowed"
-        )
-    return int(value)
-
-
-def _read_rate(value: str) -> int:
-    is_number = value.isascii() and value.isdigit() and len(value) <= len("1000000")
-    if not is_number or int(value) > _MAX_BROADCAST_RATE:
-        raise ConfigurationWrong(
-            f"BROADCAST_RATE is {value!r}; 0 (not limited) to {_MAX_BROADCAST_RATE} are allowed"
-        )
-    return int(value)
-
-
-def _read_number(variable: str, value: str, allowed: range) -> int:
     is_number = value.isascii() and value.isdigit() and len(value) <= len(str(allowed.stop))
     if not is_number or int(value) not in allowed:
-        limits = f"{allowed.start} to {allowed.stop - 1}"
-        raise ConfigurationWrong(f"{variable} is {value!r}; {limits} are allowed")
+        least = f"{allowed.start} ({zero})" if zero else str(allowed.start)
+        raise ConfigurationWrong(
+            f"{variable} is {value!r}; {least} to {allowed.stop - 1} are allowed"
+        )
     return int(value)
 
 
