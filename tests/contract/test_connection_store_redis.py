@@ -146,17 +146,18 @@ def test_waits_and_retries_are_set(valkey_port: int) -> None:
     assert settings["retry"].get_retries() == RETRIES
 
 
-def test_a_store_is_made_from_a_url(valkey_port: int) -> None:
-    store = RedisConnectionStore.from_url(f"redis://127.0.0.1:{valkey_port}", prefix="url:")
+def test_a_store_is_made_of_a_url(valkey_port: int) -> None:
+    client = client_from_url(f"redis://127.0.0.1:{valkey_port}")
+    store = RedisConnectionStore(client, prefix="url:")
 
     store.ping()
 
     assert store.get("nobody", now_ms=T0) is None
-    store.close()
+    client.close()
 
 
 def test_a_server_that_is_not_there_is_unavailable() -> None:
-    store = RedisConnectionStore.from_url("redis://127.0.0.1:1")
+    store = RedisConnectionStore(client_from_url("redis://127.0.0.1:1"))
 
     with pytest.raises(StoreUnavailable):
         store.ping()
@@ -164,7 +165,7 @@ def test_a_server_that_is_not_there_is_unavailable() -> None:
 
 def test_a_url_of_another_scheme_is_a_wrong_configuration() -> None:
     with pytest.raises(ConfigurationWrong, match="scheme"):
-        RedisConnectionStore.from_url("http://127.0.0.1:1")
+        client_from_url("http://127.0.0.1:1")
 
 
 VENDORS_ERRORS = sorted(

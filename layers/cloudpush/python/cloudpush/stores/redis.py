@@ -31,7 +31,7 @@ from cloudpush.model import (
     shard_of,
 )
 from cloudpush.ports import Admission, Page
-from cloudpush.stores.redis_client import client_from_url, run_many, translated_errors
+from cloudpush.stores.redis_client import run_many, translated_errors
 from cloudpush.stores.redis_pointers import Pointers
 
 if TYPE_CHECKING:
@@ -71,15 +71,6 @@ class RedisConnectionStore:
             client.register_script(prelude + (_LUA / f"{name}.lua").read_text())
             for name in ("admit", "touch", "confirm", "forget", "forget_unseen")
         )
-
-    @classmethod
-    def from_url(cls, url: str, *, prefix: str = "cloudpush:") -> RedisConnectionStore:
-        """Make a store for `redis://`, `rediss://` or `unix://`; it connects when first used.
-
-        Raises:
-            ConfigurationWrong: the URL is none of these.
-        """
-        return cls(client_from_url(url), prefix=prefix)
 
     def close(self) -> None:
         """Close the sockets. The store may be used again: it connects anew."""
