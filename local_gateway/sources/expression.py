@@ -131,17 +131,6 @@ def parse(expression: str, *, kind: str = "rule") -> Rate | At | Cron:
     return _parse_cron(expression, match[2])
 
 
-def next_fire(expression: str, after_ms: int) -> int | None:
-    """Return when `expression` fires next after `after_ms`, in milliseconds since the epoch.
-
-    For `rate(…)`, `after_ms` is when it fired last, or was made. None: it never fires again.
-
-    Raises:
-        InvalidExpression: AWS would refuse it.
-    """
-    return parse(expression, kind="scheduler").following(after_ms, after_ms)
-
-
 def _parse_rate(expression: str, text: str, *, is_strict: bool) -> Rate:
     match = re.fullmatch(r"\s*([1-9][0-9]*)\s+(minute|hour|day)(s?)\s*", text)
     if match is None:

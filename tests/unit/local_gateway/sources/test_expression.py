@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local_gateway.sources.expression import InvalidExpression, Rate, next_fire, parse
+from local_gateway.sources.expression import InvalidExpression, Rate, parse
 
 
 def ms(text: str) -> int:
@@ -17,6 +17,10 @@ def text(at_ms: int | None) -> str | None:
     if at_ms is None:
         return None
     return datetime.fromtimestamp(at_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M")
+
+
+def next_fire(expression: str, after_ms: int) -> int | None:
+    return parse(expression, kind="scheduler").following(after_ms, after_ms)
 
 
 @pytest.mark.parametrize(
