@@ -13,7 +13,6 @@ from benchmarks.figures import Figure, Rounds, at_least_times_the_floor
 from benchmarks.measurements.measurement import Effort, Measurement
 from benchmarks.servers import ROOT, shell_environment
 
-SCRIPT = ROOT / "benchmarks" / "posting.py"
 FLOOR = "boto3"
 AIMED_AT = "ours, uvloop"
 POSTS = 20_000

@@ -30,8 +30,6 @@ class Difference:
     """What is different, a line each; empty if nothing is."""
     functions: frozenset[str] = frozenset()
     """Logical ids of those that are new, gone or changed."""
-    closed_stages: frozenset[tuple[str, str]] = frozenset()
-    """API (logical id) and stage of those that are gone."""
 
 
 @dataclass(slots=True)
@@ -64,19 +62,7 @@ def compare(old: Application, new: Application) -> Difference:
     _compare_services(old, new, lines)
     for name in _fields(old.outputs, new.outputs):
         lines.add("~", f"output {name}: {_shown(name, new.outputs.get(name))}")
-    return Difference(
-        lines=tuple(lines.found),
-        functions=functions,
-        closed_stages=_stages(old) - _stages(new),
-    )
-
-
-def _stages(application: Application) -> frozenset[tuple[str, str]]:
-    return frozenset(
-        (logical_id, stage)
-        for logical_id, api in application.websocket_apis.items()
-        for stage in api.stages
-    )
+    return Difference(lines=tuple(lines.found), functions=functions)
 
 
 def _compare_apis(old: Application, new: Application, lines: _Lines) -> None:

@@ -100,7 +100,3 @@ def test_a_change_is_said_in_the_words_of_the_template(
 
 def test_functions_that_differ_are_named(tmp_path: Path) -> None:
     assert change(tmp_path, "ROOM: hall", "ROOM: attic").functions == {"One"}
-
-
-def test_a_stage_that_is_gone_is_named_with_its_api(tmp_path: Path) -> None:
-    assert change(tmp_path, "StageName: prod", "StageName: dev").closed_stages == {("Chat", "prod")}
