@@ -45,7 +45,10 @@ TAKE_BACK_SECONDS: Final = 0.0025
 """How often what was sent ahead is looked at: what waits behind an event that takes longer than two
 of these is taken back. Ours."""
 
-_STOPPING: Final = "the emulator is stopping"
+STOPPING: Final = "the emulator is stopping"
+THROTTLED: Final = "ReservedConcurrentExecutions is 0: every event is throttled"
+"""Why an event is refused."""
+
 _REPLACED: Final = "its code was replaced"
 
 
@@ -100,10 +103,10 @@ class Pool:
         It is refused if its concurrency is reserved as 0, or the emulator is stopping.
         """
         if self._is_stopping:
-            invocation.refuse(_STOPPING)
+            invocation.refuse(STOPPING)
             return
         if not self._limit:
-            invocation.refuse("ReservedConcurrentExecutions is 0: every event is throttled")
+            invocation.refuse(THROTTLED)
             return
         invocation.waits_since = clock.machine()
         if self._pace.is_tiny and self._run_next(invocation):
@@ -167,9 +170,9 @@ class Pool:
                 timer.cancel()
         waiting, self._waiting = self._waiting, OrderedDict()
         for invocation in waiting:
-            invocation.refuse(_STOPPING)
+            invocation.refuse(STOPPING)
         for environment in tuple(self._all):
-            environment.discard(_STOPPING)
+            environment.discard(STOPPING)
         if not self._all:
             self._emptied.set()
 
@@ -210,7 +213,7 @@ class Pool:
     def give_back(self, invocation: Invocation) -> None:
         """See `Owner`: it is the first in the queue again."""
         if self._is_stopping:
-            invocation.refuse(_STOPPING)
+            invocation.refuse(STOPPING)
         elif self._successor is not None:
             self._successor(invocation)
         elif not invocation.is_settled:

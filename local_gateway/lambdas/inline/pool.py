@@ -17,7 +17,7 @@ from local_gateway.lambdas import faults
 from local_gateway.lambdas.bootstrap import INIT_ERROR, READY, RESULT
 from local_gateway.lambdas.inline.environment import InlineEnvironment, library
 from local_gateway.lambdas.inline.speech import EXITED, PRINTED, Mouth
-from local_gateway.lambdas.pool import GROW_AFTER_SECONDS
+from local_gateway.lambdas.pool import GROW_AFTER_SECONDS, STOPPING, THROTTLED
 from local_gateway.lambdas.result import UNHANDLED, InvokeResult
 
 if TYPE_CHECKING:
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from local_gateway.lambdas.inline.environment import Events, Plan
     from local_gateway.lambdas.inline.speech import Word
     from local_gateway.lambdas.invocation import Invocation
-
-_STOPPING = "the emulator is stopping"
 
 
 class InlinePool:
@@ -61,10 +59,10 @@ class InlinePool:
     def submit(self, invocation: Invocation) -> None:
         """Give an event to an environment, now or as soon as there is one."""
         if self._is_stopping:
-            invocation.refuse(_STOPPING)
+            invocation.refuse(STOPPING)
             return
         if not self._limit:
-            invocation.refuse("ReservedConcurrentExecutions is 0: every event is throttled")
+            invocation.refuse(THROTTLED)
             return
         invocation.waits_since = clock.machine()
         self._pending.add(invocation)
@@ -120,14 +118,14 @@ class InlinePool:
         for timer in filter(None, (self._watch, self._growth)):
             timer.cancel()
         for invocation in self._take_waiting():
-            invocation.refuse(_STOPPING)
+            invocation.refuse(STOPPING)
         for environment in self._all:
             environment.is_given_up = True
             self._events.put(None)
             if (invocation := environment.invocation) is not None:
-                invocation.refuse(_STOPPING)
+                invocation.refuse(STOPPING)
         self._all.clear()
-        self._tell_prewarming(_STOPPING)
+        self._tell_prewarming(STOPPING)
 
     async def wait_stopped(self) -> None:
         """Return at once: a thread can't be killed, and its handler may go on for ever."""
