@@ -43,8 +43,8 @@ from cloudpush.stores.redis_messages import RedisMessageStore
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cloudpush.delivery import Report
     from cloudpush.model import Job
+    from cloudpush.outcomes import Report
 
 ROOT: Final = Path(__file__).parents[1]
 QUEUE: Final = "benchmark:jobs"

@@ -8,8 +8,8 @@ from cloudpush import boundary, clock, sweeping, wiring
 from cloudpush.observability import count, measure
 
 if TYPE_CHECKING:
-    from cloudpush.delivery import Report
     from cloudpush.events import LambdaContext
+    from cloudpush.outcomes import Report
 
 wiring.prepare("mailroom")
 

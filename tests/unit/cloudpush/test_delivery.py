@@ -7,9 +7,10 @@ import msgspec
 import pytest
 
 from cloudpush import delivery
-from cloudpush.delivery import MAX_ATTEMPTS, OPENING_PAUSES, Report
+from cloudpush.delivery import OPENING_PAUSES
 from cloudpush.errors import QueueUnavailable
 from cloudpush.model import Delivery, Eviction, FanOut, Policy, Welcome
+from cloudpush.outcomes import MAX_ATTEMPTS, Report
 from cloudpush.ports import Outcome, Post
 from cloudpush.protocol import CloseCode, UnaddressedEnvelope, encode_close, encode_connection
 from tests.fakes.jobs import Sent

@@ -21,8 +21,8 @@ from tests.fakes.push_service import Stage, a_publication
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from cloudpush.delivery import Report
     from cloudpush.model import Inbox
+    from cloudpush.outcomes import Report
     from cloudpush.ports import FanOutStep, MessageRecord
 
 PLENTY_MS = 60_000

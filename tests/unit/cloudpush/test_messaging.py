@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from cloudpush import messaging
-from cloudpush.delivery import Report
 from cloudpush.errors import (
     ClientError,
     CloudpushError,
@@ -20,6 +19,7 @@ from cloudpush.errors import (
 )
 from cloudpush.messaging import Answer
 from cloudpush.model import Drain
+from cloudpush.outcomes import Report
 from cloudpush.ports import Outcome
 from cloudpush.rights import EVERYBODY, Principal
 from tests.fakes.limits import NO_LIMIT

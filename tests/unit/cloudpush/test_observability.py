@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cloudpush import observability
-from cloudpush.delivery import Report
+from cloudpush.outcomes import Report
 from cloudpush.ports import Outcome
 from tests.fakes.push_service import a_connection
 from tests.fakes.telemetry import Lines, logging_to_stdout

@@ -19,8 +19,8 @@ from tests.fakes.virtual_time import run_at_once
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cloudpush.delivery import Report
     from cloudpush.model import Connection
+    from cloudpush.outcomes import Report
     from cloudpush.ports import Post
 
 OTHERS = 195

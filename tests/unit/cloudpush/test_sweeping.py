@@ -4,8 +4,8 @@ import json
 from typing import TYPE_CHECKING
 
 from cloudpush import delivery, sweeping
-from cloudpush.delivery import Report
 from cloudpush.model import Eviction
+from cloudpush.outcomes import Report
 from cloudpush.ports import Outcome
 from tests.fakes.jobs import Sent
 from tests.fakes.push_service import Stage, a_publication

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from cloudpush import expanding
-from cloudpush.delivery import Report
 from cloudpush.errors import InvalidMessage
 from cloudpush.model import DEFAULT_TTL_MS, MAX_TTL_MS, MIN_TTL_MS, Message, Receipts
+from cloudpush.outcomes import Report
 from cloudpush.protocol import (
     CLIENT_ID_LENGTH,
     INBOX_FIELDS_BYTES,

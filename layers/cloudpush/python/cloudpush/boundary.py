@@ -36,10 +36,10 @@ from cloudpush.ports import Received
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 
-    from cloudpush.delivery import Report
     from cloudpush.events import Event, Farewell, Frame, Handshake, LambdaContext, Record
     from cloudpush.messaging import Answer
     from cloudpush.model import Job
+    from cloudpush.outcomes import Report
     from cloudpush.rights import Principal
 
     Handler: TypeAlias = Callable[[Event, LambdaContext], dict[str, Any]]

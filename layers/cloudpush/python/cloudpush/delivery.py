@@ -13,7 +13,7 @@ hundred connections, a broadcast for each page, and the jobs of the deliver queu
 «Try again» is a job with a delay for that one connection, never for the others of its batch,
 and after `MAX_ATTEMPTS` it is given up. Deliveries that failed together come again apart. A
 connection that has still answered nothing but 410 then, more than two minutes old, is not about to
-open: it is forgotten.
+open: it is forgotten. What an answer means is told by `outcomes`.
 """
 
 from __future__ import annotations
@@ -22,28 +22,31 @@ import asyncio
 import logging
 import zlib
 from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from cloudpush import protocol
-from cloudpush.errors import QueueUnavailable, StoreUnavailable
+from cloudpush.errors import QueueUnavailable
 from cloudpush.model import YOUNG_MS, Connection, Delivery, Drain, Eviction, Welcome
-from cloudpush.pacing import is_quota
+from cloudpush.outcomes import (
+    MAX_ATTEMPTS,
+    Report,
+    classify,
+    keep_books,
+    may_open_by,
+    note_failures,
+)
 from cloudpush.parking import Parking
 from cloudpush.ports import Outcome, Post
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
 
     from cloudpush.model import Job, Publication
     from cloudpush.pacing import Budget
     from cloudpush.ports import ConnectionStore, JobQueue, ManagementApi
-
-MAX_ATTEMPTS: Final = 8
-"""How often one delivery is tried, over 1 + 2 + … + 64 = 127 seconds, at most twice that."""
 
 CONNECTIONS_PER_JOB: Final = 100
 """At most so many connections, about 25 KB, stand in one job."""
@@ -76,39 +79,6 @@ class Outlet:
     gateway: ManagementApi
     parking: Parking = field(default_factory=Parking)
     """Whom no page of a fan-out waits for."""
-
-
-class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a batch: every connection of it stands in exactly one list."""
-
-    sent: Sequence[Connection] = ()
-    waiting: Sequence[Connection] = ()
-    """Will be tried again, by a job."""
-    gone: Sequence[Connection] = ()
-    """Closed; forgotten now."""
-    dropped: Sequence[tuple[Connection, Outcome]] = ()
-    """Given up, and why: a loss that somebody should see."""
-    throttled: int = 0
-    """Posts that the gateway answered 429; their connections stand in a list all the same."""
-    parked: int = 0
-    """Those of `waiting` that nothing was posted to: a job does it."""
-
-    @property
-    def posts(self) -> int:
-        """Return how many posts it tells of."""
-        told_of = len(self.sent) + len(self.waiting) + len(self.gone) + len(self.dropped)
-        return told_of - self.parked
-
-    def __add__(self, other: Report) -> Report:
-        """Return both as one."""
-        return Report(
-            sent=[*self.sent, *other.sent],
-            waiting=[*self.waiting, *other.waiting],
-            gone=[*self.gone, *other.gone],
-            dropped=[*self.dropped, *other.dropped],
-            throttled=self.throttled + other.throttled,
-            parked=self.parked + other.parked,
-        )
 
 
 async def perform(
@@ -164,11 +134,11 @@ async def deliver(  # noqa: PLR0913 — what, to whom, for whom, and how long
         connections, parked = outlet.parking.divide(connections, now_ms=clock())
     posts = [Post(each.connection_id, envelope.address_to(each)) for each in connections]
     outcomes = await outlet.gateway.post_to_connections(posts, deadline_seconds=deadline_seconds)
-    report = _classify(
-        connections, outcomes, attempt=attempt, may_open=_may_open(outlet.store, clock())
+    report = classify(
+        connections, outcomes, attempt=attempt, may_open=may_open_by(outlet.store, clock())
     )
     if is_fanned_out:
-        _note_failures(connections, outcomes, parking=outlet.parking, now_ms=clock())
+        note_failures(connections, outcomes, parking=outlet.parking, now_ms=clock())
     if parked:
         report += Report(waiting=parked, parked=len(parked))
     # First what must not be lost. If this fails, the whole call does, and is repeated by whoever
@@ -187,7 +157,7 @@ async def deliver(  # noqa: PLR0913 — what, to whom, for whom, and how long
             delay_seconds=seconds,
         )
     opened = _looked_after(report.sent, outlet.jobs)
-    _keep_books(outlet.store, opened=opened, closed=report.gone, now_ms=clock())
+    keep_books(outlet.store, opened=opened, closed=report.gone, now_ms=clock())
     if is_fanned_out and budget is not None:
         budget.heed(throttled=report.throttled, posts=report.posts, now_ms=clock())
     return report
@@ -242,19 +212,19 @@ async def welcome(
         protocol.encode_connection(job.connection, resumption, now_ms=clock()),
     )
     [outcome] = await outlet.gateway.post_to_connections([post])
-    may_open = _may_open(outlet.store, clock())
+    may_open = may_open_by(outlet.store, clock())
     for seconds in OPENING_PAUSES:
         if outcome is not Outcome.GONE or not may_open(job.connection):
             break
         await pause(seconds)
         [outcome] = await outlet.gateway.post_to_connections([post])
-    report = _classify([job.connection], [outcome], attempt=job.attempt, may_open=may_open)
+    report = classify([job.connection], [outcome], attempt=job.attempt, may_open=may_open)
     if report.waiting:
         outlet.jobs.send(
             [msgspec.structs.replace(job, attempt=job.attempt + 1)],
             delay_seconds=delay_seconds(job.attempt),
         )
-    _keep_books(outlet.store, opened=report.sent, closed=report.gone, now_ms=clock())
+    keep_books(outlet.store, opened=report.sent, closed=report.gone, now_ms=clock())
     return report
 
 
@@ -295,7 +265,7 @@ async def close(
         )
     )
     # Its place in the store may be gone already, so age alone tells whether it is still to open.
-    report = _classify(
+    report = classify(
         connections,
         outcomes,
         attempt=attempt,
@@ -309,23 +279,7 @@ async def close(
             ],
             delay_seconds=delay_seconds(attempt),
         )
-    _keep_books(outlet.store, closed=[*report.sent, *report.gone], now_ms=clock())
-    return report
-
-
-def judge(
-    connections: Sequence[Connection],
-    outcomes: Sequence[Outcome],
-    *,
-    outlet: Outlet,
-    clock: Callable[[], int],
-) -> Report:
-    """Tell what posts came to that nobody repeats one by one, and keep the books.
-
-    `waiting` are those that are worth another attempt; the caller makes it.
-    """
-    report = _classify(connections, outcomes, attempt=1, may_open=_may_open(outlet.store, clock()))
-    _keep_books(outlet.store, opened=report.sent, closed=report.gone, now_ms=clock())
+    keep_books(outlet.store, closed=[*report.sent, *report.gone], now_ms=clock())
     return report
 
 
@@ -345,33 +299,6 @@ def look_again(client_ids: Iterable[str], *, jobs: JobQueue, delay_seconds: int 
 def delay_seconds(attempt: int) -> int:
     """Return how long a job waits after this attempt: 1, 2, 4 seconds and so on."""
     return int(2 ** (attempt - 1))
-
-
-def _note_failures(
-    connections: Sequence[Connection],
-    outcomes: Sequence[Outcome],
-    *,
-    parking: Parking,
-    now_ms: int,
-) -> None:
-    """Note who failed for itself; so many that it is the gateway's doing are nobody's own."""
-    if _all_sent(outcomes):
-        parking.note(failed=(), sent=connections, now_ms=now_ms)
-        return
-    failed = [
-        each for each, outcome in zip(connections, outcomes, strict=True) if outcome.is_temporary
-    ]
-    if is_quota(len(failed), posts=len(connections)):
-        failed = []
-    sent = (
-        each for each, outcome in zip(connections, outcomes, strict=True) if outcome is Outcome.SENT
-    )
-    parking.note(failed=failed, sent=sent, now_ms=now_ms)
-
-
-def _all_sent(outcomes: Sequence[Outcome]) -> bool:
-    """Tell whether every post arrived: of a page that is the rule, and one look for all."""
-    return outcomes.count(Outcome.SENT) == len(outcomes)
 
 
 def _apart(connections: Sequence[Connection], attempt: int) -> dict[int, list[Connection]]:
@@ -396,49 +323,6 @@ def _in_chunks(connections: Sequence[Connection]) -> list[list[Connection]]:
     ]
 
 
-def _classify(
-    connections: Sequence[Connection],
-    outcomes: Sequence[Outcome],
-    *,
-    attempt: int,
-    may_open: Callable[[Connection], bool],
-) -> Report:
-    if _all_sent(outcomes):
-        return Report(sent=connections)
-    sent: list[Connection] = []
-    waiting: list[Connection] = []
-    gone: list[Connection] = []
-    dropped: list[tuple[Connection, Outcome]] = []
-    for connection, outcome in zip(connections, outcomes, strict=True):
-        is_gone = outcome is Outcome.GONE
-        if outcome is Outcome.SENT:
-            sent.append(connection)
-        elif attempt < MAX_ATTEMPTS and (
-            outcome.is_temporary or (is_gone and may_open(connection))
-        ):
-            waiting.append(connection)
-        elif is_gone:
-            gone.append(connection)
-        else:
-            dropped.append((connection, outcome))
-    throttled = sum(outcome is Outcome.THROTTLED for outcome in outcomes)
-    return Report(sent=sent, waiting=waiting, gone=gone, dropped=dropped, throttled=throttled)
-
-
-def _may_open(store: ConnectionStore, now_ms: int) -> Callable[[Connection], bool]:
-    """Return the test for a 410 that means «not open yet», by what the store knows by now."""
-
-    def may_open(connection: Connection) -> bool:
-        try:
-            current = store.get(connection.connection_id, now_ms=now_ms)
-        except StoreUnavailable:
-            return connection.is_young(now_ms)
-        # Unknown by now: `$disconnect` came in between, and there is nothing to wait for.
-        return current is not None and current.is_young(now_ms)
-
-    return may_open
-
-
 def _looked_after(sent: Sequence[Connection], jobs: JobQueue) -> Sequence[Connection]:
     """Return those of these connections that may count as open from now on.
 
@@ -455,27 +339,6 @@ def _looked_after(sent: Sequence[Connection], jobs: JobQueue) -> Sequence[Connec
         _log.warning("inboxes of new connections are not looked after yet", exc_info=True)
         return [each for each in sent if each.is_open]
     return sent
-
-
-def _keep_books(
-    store: ConnectionStore,
-    *,
-    opened: Sequence[Connection] = (),
-    closed: Sequence[Connection] = (),
-    now_ms: int,
-) -> None:
-    """Record what the posts taught; the next post or frame teaches it again if this fails.
-
-    So a store that does not answer is no reason to repeat what has been delivered.
-    """
-    try:
-        for connection in opened:
-            if not connection.is_open:
-                store.confirm(connection.connection_id, now_ms=now_ms)
-        for connection in closed:
-            store.forget(connection.connection_id, now_ms=now_ms)
-    except StoreUnavailable:
-        _log.warning("outcomes of posts could not be recorded", exc_info=True)
 
 
 async def _delete(connection_id: str, gateway: ManagementApi) -> Outcome:

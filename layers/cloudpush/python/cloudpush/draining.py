@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from cloudpush import delivery, inbox, protocol
-from cloudpush.delivery import Report
 from cloudpush.model import Receipt, ReceiptState
+from cloudpush.outcomes import Report, judge
 from cloudpush.ports import Grant, Outcome, Post
 from cloudpush.protocol import CloseCode, is_client_id
 from cloudpush.together import Together
@@ -174,9 +174,7 @@ class _Writer:
         row = claim.inbox
         assert row is not None  # noqa: S101 — a claim that grants entries has a row
         outcomes = await self._post_frames(claim.outgoing, row.epoch, connections)
-        report = delivery.judge(
-            connections, outcomes, outlet=self._mailroom.outlet, clock=self._clock
-        )
+        report = judge(connections, outcomes, store=self._mailroom.outlet.store, clock=self._clock)
         tracked = [each.entry for each in claim.outgoing if each.entry.is_tracked]
         if tracked and Outcome.SENT in outcomes:
             recorded = await self._records.ask(

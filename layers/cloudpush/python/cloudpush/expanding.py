@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from cloudpush import draining, fanout, inbox
-from cloudpush.delivery import Report
 from cloudpush.errors import QueueUnavailable
 from cloudpush.model import Expansion, MessageState
+from cloudpush.outcomes import Report
 from cloudpush.together import Together
 
 if TYPE_CHECKING:

@@ -28,9 +28,9 @@ from cloudpush.ports import FanOutStep
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from cloudpush.delivery import Report
     from cloudpush.mailroom import Mailroom
     from cloudpush.model import Message, Posted
+    from cloudpush.outcomes import Report
     from cloudpush.serving import Leg
 
 PAGE: Final = 200

@@ -10,9 +10,9 @@ from cloudpush import delivery, draining, inbox
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from cloudpush.delivery import Report
     from cloudpush.mailroom import Mailroom
     from cloudpush.model import Welcome
+    from cloudpush.outcomes import Report
 
 
 async def greet(

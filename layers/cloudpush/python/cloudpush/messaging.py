@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from cloudpush import accepting, delivery, draining, inbox, protocol, publishing
-from cloudpush.delivery import Report
 from cloudpush.errors import CloudpushError, InvalidMessage, NoTarget, NotConnected, Unsupported
 from cloudpush.model import Publication, Trigger
+from cloudpush.outcomes import Report
 from cloudpush.protocol import MsgType
 
 if TYPE_CHECKING:

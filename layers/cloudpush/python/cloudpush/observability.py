@@ -41,7 +41,7 @@ from cloudpush.tally import MEASURED_IN_MS, Tally, counters_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
 
-    from cloudpush.delivery import Report
+    from cloudpush.outcomes import Report
 
 _telemetry = settings.read_telemetry()
 logger = Logger(service=_telemetry.service)

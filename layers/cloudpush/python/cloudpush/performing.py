@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from cloudpush import delivery, draining, greeting
-from cloudpush.delivery import Report
 from cloudpush.model import Delivery, Drain, Eviction, MessageState, Welcome
+from cloudpush.outcomes import Report
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from cloudpush import accepting, delivery
-from cloudpush.delivery import Report
 from cloudpush.errors import GatewayRefused
+from cloudpush.outcomes import Report
 from cloudpush.ports import Outcome
 from cloudpush.protocol import CLIENT_ID_LENGTH, UnaddressedEnvelope, is_client_id
 from cloudpush.targets import check_targets
@@ -62,7 +62,7 @@ async def publish(
     UnaddressedEnvelope(publication).check_size(max(map(len, valid), default=0))
     found = mailroom.outlet.store.resolve(valid, now_ms=clock())
     connections = [each for target in valid for each in found.get(target, ())]
-    report = delivery.Report()
+    report = Report()
     if len(connections) > MAX_DIRECT:
         storable = [each for each in targets if len(each) <= CLIENT_ID_LENGTH]
         message = accepting.new_message(publication, storable, qos=0)

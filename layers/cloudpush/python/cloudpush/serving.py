@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from cloudpush import delivery, draining, inbox
-from cloudpush.delivery import Report
 from cloudpush.model import TARGETS_PER_SHARD, Connection, Posted
+from cloudpush.outcomes import Report
 from cloudpush.protocol import is_client_id
 
 if TYPE_CHECKING:

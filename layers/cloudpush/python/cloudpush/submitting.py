@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from cloudpush import accepting, publishing
-from cloudpush.delivery import Report
 from cloudpush.errors import Conflict, InvalidMessage, NotFound
 from cloudpush.expanding import hand_over
 from cloudpush.model import DEFAULT_TTL_MS, Counts, MessageState, Publication, Receipts
+from cloudpush.outcomes import Report
 from cloudpush.targets import check_targets
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from cloudpush import accepting, delivery, expanding
-from cloudpush.delivery import Report
 from cloudpush.model import SHARDS, MessageState, Place
+from cloudpush.outcomes import Report
 from cloudpush.protocol import CloseCode
 
 if TYPE_CHECKING:
