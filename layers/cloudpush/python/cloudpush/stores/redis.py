@@ -16,7 +16,6 @@ Every key expires by itself.
 
 from __future__ import annotations
 
-import pathlib
 from typing import TYPE_CHECKING, Final, cast
 
 import msgspec
@@ -31,7 +30,7 @@ from cloudpush.model import (
     shard_of,
 )
 from cloudpush.ports import Admission, Page
-from cloudpush.stores.redis_client import run_many, translated_errors
+from cloudpush.stores.redis_client import read_script, run_many, translated_errors
 from cloudpush.stores.redis_pointers import Pointers
 
 if TYPE_CHECKING:
@@ -41,11 +40,6 @@ if TYPE_CHECKING:
 
 CLIENTS_PER_PIPELINE: Final = 500
 """How many clients `resolve` looks up in one round trip: about 100 KB of answers."""
-
-_LUA: Final = pathlib.Path(__file__).parent / "lua"
-# With this line the server holds a script to the slot of its keys, and refuses it as a whole, not
-# in the middle, when memory is full.
-_SHEBANG: Final = "#!lua\n"
 
 
 class RedisConnectionStore:
@@ -64,11 +58,10 @@ class RedisConnectionStore:
         self._max_connections = max_connections
         self._client = client
         self._prefix = prefix
-        prelude = _SHEBANG + (_LUA / "prelude.lua").read_text()
         self._pointers = Pointers(client, prefix=prefix)
-        self._read_rows = client.register_script(_SHEBANG + (_LUA / "read_rows.lua").read_text())
+        self._read_rows = read_script(client, "read_rows")
         self._admit, self._touch, self._confirm, self._forget, self._forget_unseen = (
-            client.register_script(prelude + (_LUA / f"{name}.lua").read_text())
+            read_script(client, "prelude", name)
             for name in ("admit", "touch", "confirm", "forget", "forget_unseen")
         )
 

@@ -9,21 +9,17 @@ The braces around the names stand in the keys themselves. Every method is one ro
 
 from __future__ import annotations
 
-import pathlib
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, cast
 
 import msgspec
 
 from cloudpush.access import ApiKey, Ticket
-from cloudpush.stores.redis_client import translated_errors
+from cloudpush.stores.redis_client import read_script, translated_errors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cloudpush.stores.redis_client import Client
-
-_SCRIPT: Final = pathlib.Path(__file__).parent / "lua" / "access" / "revoke.lua"
-_SHEBANG: Final = "#!lua\n"  # as in `redis`
 
 
 class RedisAccessStore:
@@ -33,7 +29,7 @@ class RedisAccessStore:
         self._client = client
         self._prefix = prefix
         self._keys = f"{prefix}keys"
-        self._revoke = client.register_script(_SHEBANG + _SCRIPT.read_text())
+        self._revoke = read_script(client, "access/revoke")
 
     def add_key(self, key: ApiKey) -> None:
         """See `access.AccessStore.add_key`."""

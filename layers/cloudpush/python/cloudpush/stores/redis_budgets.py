@@ -7,17 +7,13 @@ Every method is one round trip.
 
 from __future__ import annotations
 
-import pathlib
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, cast
 
 from cloudpush.stores import budget_rules as rules
-from cloudpush.stores.redis_client import translated_errors
+from cloudpush.stores.redis_client import read_script, translated_errors
 
 if TYPE_CHECKING:
     from cloudpush.stores.redis_client import Client
-
-_SCRIPT: Final = pathlib.Path(__file__).parent / "lua" / "budget" / "change.lua"
-_SHEBANG: Final = "#!lua\n"  # as in `redis`
 
 
 class RedisBudgetStore:
@@ -25,7 +21,7 @@ class RedisBudgetStore:
 
     def __init__(self, client: Client, *, prefix: str = "cloudpush:") -> None:
         self._key = f"{prefix}budget"
-        self._script = client.register_script(_SHEBANG + _SCRIPT.read_text())
+        self._script = read_script(client, "budget/change")
 
     def take(
         self, posts: int, *, rate: int, now_ms: int, longest_wait_ms: int | None = None

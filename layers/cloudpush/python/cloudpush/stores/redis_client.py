@@ -6,6 +6,7 @@ redis-py leaves parts of its signatures unannotated, so what the store calls is 
 from __future__ import annotations
 
 import contextlib
+import pathlib
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self, cast
 
 from redis import exceptions
@@ -23,6 +24,11 @@ SOCKET_TIMEOUT_SECONDS: Final = 2.0
 RETRIES: Final = 2
 """After a lost connection or a timeout. redis-py's own defaults (5 s, ten times) would outlast a
 function; with these a server that never answers costs 6 s."""
+
+_LUA: Final = pathlib.Path(__file__).parent / "lua"
+# With this line the server holds a script to the slot of its keys, and refuses it as a whole, not
+# in the middle, when memory is full.
+_SHEBANG: Final = "#!lua\n"
 
 
 class Script(Protocol):
@@ -145,6 +151,12 @@ def client_from_url(url: str) -> Client:
     except ValueError as error:
         raise ConfigurationWrong(f"the URL of Redis: {error}") from error
     return cast("Client", client)
+
+
+def read_script(client: Client, *names: str) -> Script:
+    """Prepare the script that these files under `lua` make, one behind the other."""
+    text = "".join((_LUA / f"{name}.lua").read_text() for name in names)
+    return client.register_script(f"{_SHEBANG}{text}")
 
 
 # The first class that fits decides, so subclasses stand before their parents.

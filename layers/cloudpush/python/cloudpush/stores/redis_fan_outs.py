@@ -9,20 +9,17 @@ round trip. Both keys expire by themselves.
 
 from __future__ import annotations
 
-import pathlib
 from typing import TYPE_CHECKING, Final, cast
 
 from cloudpush.model import Place, Posted, shard_of
 from cloudpush.ports import FanOutClaim, FanOutProgress
-from cloudpush.stores.redis_client import translated_errors
+from cloudpush.stores.redis_client import read_script, translated_errors
 
 if TYPE_CHECKING:
     from cloudpush.model import Message
     from cloudpush.ports import FanOutStep
     from cloudpush.stores.redis_client import Client
 
-_LUA: Final = pathlib.Path(__file__).parent / "lua" / "fan_out"
-_SHEBANG: Final = "#!lua\n"  # as in `redis`
 _COUNTS: Final = ("sent", "waiting", "gone", "dropped", "untracked")  # as in save.lua
 
 
@@ -33,8 +30,7 @@ class RedisFanOutStore:
         self._client = client
         self._prefix = prefix
         self._claim, self._save = (
-            client.register_script(_SHEBANG + (_LUA / f"{name}.lua").read_text())
-            for name in ("claim", "save")
+            read_script(client, f"fan_out/{name}") for name in ("claim", "save")
         )
 
     def claim(

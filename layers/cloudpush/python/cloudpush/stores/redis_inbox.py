@@ -16,7 +16,6 @@ by itself.
 
 from __future__ import annotations
 
-import pathlib
 from typing import TYPE_CHECKING, Final, cast
 
 import msgspec
@@ -32,15 +31,13 @@ from cloudpush.model import (
 )
 from cloudpush.ports import Append, Claim, Copies, Grant, InboxPage, Outgoing
 from cloudpush.stores import inbox_rules as rules
-from cloudpush.stores.redis_client import run_many, translated_errors
+from cloudpush.stores.redis_client import read_script, run_many, translated_errors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cloudpush.stores.redis_client import Client
 
-_LUA: Final = pathlib.Path(__file__).parent / "lua" / "inbox"
-_SHEBANG: Final = "#!lua\n"  # as in `redis`
 _FIELDS_OF_OUTGOING: Final = 3
 _FIELDS_OF_COPY: Final = 3
 
@@ -54,7 +51,6 @@ class RedisInboxStore:
     def __init__(self, client: Client, *, prefix: str = "cloudpush:") -> None:
         self._client = client
         self._prefix = prefix
-        prelude = _SHEBANG + (_LUA / "prelude.lua").read_text()
         (
             self._append,
             self._open,
@@ -64,7 +60,7 @@ class RedisInboxStore:
             self._read_expired,
             self._settle,
         ) = (
-            client.register_script(prelude + (_LUA / f"{name}.lua").read_text())
+            read_script(client, "inbox/prelude", f"inbox/{name}")
             for name in (
                 "append",
                 "open",

@@ -14,8 +14,7 @@ is `read_newest`, which asks all 256 shards. Every key expires by itself.
 
 from __future__ import annotations
 
-import pathlib
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, cast
 
 import msgspec
 
@@ -31,7 +30,7 @@ from cloudpush.model import (
 from cloudpush.ports import DueMessage, DuePage, MessagePage, MessageRecord, ReceiptPage, Recorded
 from cloudpush.stores import listing_rules
 from cloudpush.stores import receipt_rules as rules
-from cloudpush.stores.redis_client import run_many, translated_errors
+from cloudpush.stores.redis_client import read_script, run_many, translated_errors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,8 +38,6 @@ if TYPE_CHECKING:
     from cloudpush.model import Place
     from cloudpush.stores.redis_client import Client
 
-_LUA: Final = pathlib.Path(__file__).parent / "lua" / "message"
-_SHEBANG: Final = "#!lua\n"  # as in `redis`
 
 _decoder = msgspec.json.Decoder(Message)
 
@@ -51,14 +48,12 @@ class RedisMessageStore:
     def __init__(self, client: Client, *, prefix: str = "cloudpush:") -> None:
         self._client = client
         self._prefix = prefix
-        prelude = _SHEBANG + (_LUA / "prelude.lua").read_text()
         self._record, self._postpone = (
-            client.register_script(prelude + (_LUA / f"{name}.lua").read_text())
+            read_script(client, "message/prelude", f"message/{name}")
             for name in ("record", "postpone")
         )
-        prelude += (_LUA / "listing.lua").read_text()
         self._create, self._move, self._finish = (
-            client.register_script(prelude + (_LUA / f"{name}.lua").read_text())
+            read_script(client, "message/prelude", "message/listing", f"message/{name}")
             for name in ("create", "move", "finish")
         )
 

@@ -9,11 +9,10 @@ too long leads to a client without that connection, which is what everybody find
 
 from __future__ import annotations
 
-import pathlib
 from typing import TYPE_CHECKING, Final, cast
 
 from cloudpush.model import TOMBSTONE_LIFETIME_MS
-from cloudpush.stores.redis_client import translated_errors
+from cloudpush.stores.redis_client import read_script, translated_errors
 
 if TYPE_CHECKING:
     from cloudpush.model import Connection
@@ -24,7 +23,6 @@ REMEMBERED: Final = 10_000
 
 _TO_CLIENT: Final = "client:"
 _TO_NOTHING: Final = "gone:"
-_SCRIPT: Final = pathlib.Path(__file__).parent / "lua" / "register.lua"
 
 
 class Pointers:
@@ -33,7 +31,7 @@ class Pointers:
     def __init__(self, client: Client, *, prefix: str) -> None:
         self._client = client
         self._prefix = prefix
-        self._register = client.register_script("#!lua\n" + _SCRIPT.read_text())  # as in `redis`
+        self._register = read_script(client, "register")
         self._remembered: dict[str, str] = {}
 
     def admit(self, connection: Connection, *, now_ms: int) -> bool:

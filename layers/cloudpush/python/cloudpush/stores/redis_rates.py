@@ -8,17 +8,13 @@ goes when the rate is whole again.
 
 from __future__ import annotations
 
-import pathlib
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, cast
 
 from cloudpush.stores.rate_rules import BURST_MS, cost_ms
-from cloudpush.stores.redis_client import translated_errors
+from cloudpush.stores.redis_client import read_script, translated_errors
 
 if TYPE_CHECKING:
     from cloudpush.stores.redis_client import Client
-
-_SCRIPT: Final = pathlib.Path(__file__).parent / "lua" / "rate" / "lease.lua"
-_SHEBANG: Final = "#!lua\n"  # as in `redis`
 
 
 class RedisRateStore:
@@ -26,7 +22,7 @@ class RedisRateStore:
 
     def __init__(self, client: Client, *, prefix: str = "cloudpush:") -> None:
         self._prefix = prefix
-        self._script = client.register_script(_SHEBANG + _SCRIPT.read_text())
+        self._script = read_script(client, "rate/lease")
 
     def lease(self, name: str, tokens: int, *, per_second: int, now_ms: int) -> int:
         """See `limiting.RateStore.lease`."""

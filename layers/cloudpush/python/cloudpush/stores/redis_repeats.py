@@ -7,18 +7,14 @@ The braces around `KEY` stand in the key itself. Every method is one script and 
 
 from __future__ import annotations
 
-import pathlib
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, cast
 
 from cloudpush.ports import Repeat
-from cloudpush.stores.redis_client import translated_errors
+from cloudpush.stores.redis_client import read_script, translated_errors
 from cloudpush.stores.repeat_rules import DEAD_AFTER_MS, REPEAT_LIFETIME_MS
 
 if TYPE_CHECKING:
     from cloudpush.stores.redis_client import Client
-
-_LUA: Final = pathlib.Path(__file__).parent / "lua" / "repeat"
-_SHEBANG: Final = "#!lua\n"  # as in `redis`
 
 
 class RedisIdempotencyStore:
@@ -27,8 +23,7 @@ class RedisIdempotencyStore:
     def __init__(self, client: Client, *, prefix: str = "cloudpush:") -> None:
         self._prefix = prefix
         self._begin, self._complete, self._abandon = (
-            client.register_script(_SHEBANG + (_LUA / f"{name}.lua").read_text())
-            for name in ("begin", "complete", "abandon")
+            read_script(client, f"repeat/{name}") for name in ("begin", "complete", "abandon")
         )
 
     def begin(self, key: str, *, fingerprint: str, message_id: str, now_ms: int) -> Repeat:

@@ -7,20 +7,16 @@ The braces around `TIME` stand in the key itself. `add` is one script; `read` on
 
 from __future__ import annotations
 
-import pathlib
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from cloudpush.ports import Minute
 from cloudpush.stores.minutes import KEPT_MS, minute_of, minutes_in
-from cloudpush.stores.redis_client import translated_errors
+from cloudpush.stores.redis_client import read_script, translated_errors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from cloudpush.stores.redis_client import Client
-
-_LUA: Final = pathlib.Path(__file__).parent / "lua" / "statistics"
-_SHEBANG: Final = "#!lua\n"  # as in `redis`
 
 
 class RedisStatisticsStore:
@@ -29,7 +25,7 @@ class RedisStatisticsStore:
     def __init__(self, client: Client, *, prefix: str = "cloudpush:") -> None:
         self._client = client
         self._prefix = prefix
-        self._add = client.register_script(_SHEBANG + (_LUA / "add.lua").read_text())
+        self._add = read_script(client, "statistics/add")
 
     def add(self, counts: Mapping[str, int], *, now_ms: int) -> None:
         """See `ports.StatisticsStore.add`."""
