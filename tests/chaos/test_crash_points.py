@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cloudpush import accepting, delivery, fanout, model, serving
-from cloudpush.model import Receipts
+from cloudpush import accepting, delivery, fanout, serving
+from cloudpush.model import Receipts, messages
 from cloudpush.queues.memory import MemoryJobQueue
 from tests.fakes.push_service import Stage, a_publication
 
@@ -142,7 +142,7 @@ def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fanout, "PAGE", PAGE)
     monkeypatch.setattr(fanout, "INBOX_PAGE", PAGE)
     monkeypatch.setattr(serving, "TARGETS_PER_SHARD", SHARD)
-    monkeypatch.setattr(model, "TARGETS_PER_SHARD", SHARD)
+    monkeypatch.setattr(messages, "TARGETS_PER_SHARD", SHARD)
 
 
 async def runs(*, qos: int) -> AsyncIterator[Run]:
