@@ -57,9 +57,9 @@ def written(answer: Answer) -> Response:
     return Response(answer.body, answer.status, headers, media_type="application/json")
 
 
-def answer_of(status: int, value: object) -> Answer:
-    """Return an answer in the form in which it is kept."""
-    return Answer(status=status, body=msgspec.json.encode(value).decode())
+def answer_of(status: int, value: object, *, is_final: bool = True) -> Answer:
+    """Return an answer in the form in which it is kept, if it is final."""
+    return Answer(status=status, body=msgspec.json.encode(value).decode(), is_final=is_final)
 
 
 def compatible(

@@ -114,7 +114,8 @@ async def send_batch(request: Request) -> Response:
         results = await asyncio.gather(
             *(send_one(raw, _nth_id(batch_id, number)) for number, raw in enumerate(batch.messages))
         )
-        return answers.answer_of(200, BatchReply(results=results))
+        is_final = all(each.status < 500 for each in results)  # noqa: PLR2004 — HTTP
+        return answers.answer_of(200, BatchReply(results=results), is_final=is_final)
 
     return await _perform_once(request, perform)
 

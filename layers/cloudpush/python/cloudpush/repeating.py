@@ -42,6 +42,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     body: str
     is_repeat: bool = False
     """Whether it is the first result of a request that was repeated."""
+    is_final: bool = True
+    """Whether a repeat gets it; else it does all again, because a part failed for the moment."""
 
 
 class _Kept(msgspec.Struct, frozen=True, array_like=True):
@@ -98,10 +100,17 @@ async def perform_once(  # noqa: PLR0913 — what to do, for whom, and two ports
         raise RequestUnderWay("the first request with this Idempotency-Key has no answer yet")
     try:
         answer = await perform(repeat.message_id)
-        kept = msgspec.json.encode(_Kept(answer.status, answer.body)).decode()
-        store.complete(name, answer=kept, now_ms=clock())
+        if answer.is_final:
+            kept = msgspec.json.encode(_Kept(answer.status, answer.body)).decode()
+            store.complete(name, answer=kept, now_ms=clock())
     except Exception:
-        with contextlib.suppress(ServiceError):  # then it is as if we had died
-            store.abandon(name, begun_at_ms=begun_at_ms)
+        _abandon(store, name, begun_at_ms)
         raise
+    if not answer.is_final:
+        _abandon(store, name, begun_at_ms)
     return answer
+
+
+def _abandon(store: IdempotencyStore, name: str, begun_at_ms: int) -> None:
+    with contextlib.suppress(ServiceError):  # then it is as if we had died
+        store.abandon(name, begun_at_ms=begun_at_ms)
