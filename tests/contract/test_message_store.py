@@ -191,6 +191,28 @@ def test_a_message_is_paused_and_goes_on(messages: MessageStore) -> None:
     assert due_in(messages, before_ms=T0 + 8) == [DueMessage(message_id="m1", due_ms=T0 + 7)]
 
 
+def test_what_every_target_has_is_not_paused(messages: MessageStore) -> None:
+    messages.create(a_message(), look_at_ms=T0, now_ms=T0)
+    messages.finish("m1", now_ms=T0)
+
+    answer = messages.set_paused("m1", is_paused=True, now_ms=T0)
+
+    assert answer is not None
+    assert (answer.stage, answer.is_open) == (MessageState.SENDING, False)
+
+
+def test_what_was_finished_while_it_was_paused_goes_on(messages: MessageStore) -> None:
+    messages.create(a_message(), look_at_ms=T0, now_ms=T0)
+    messages.set_paused("m1", is_paused=True, now_ms=T0)
+    messages.finish("m1", now_ms=T0)
+
+    answer = messages.set_paused("m1", is_paused=False, now_ms=T0)
+
+    assert answer is not None
+    assert (answer.stage, answer.is_open) == (MessageState.SENDING, False)
+    assert due_in(messages, before_ms=T0 + 1) == []
+
+
 def test_it_is_done_when_it_is_finished_and_its_tracked_recipients_are(
     messages: MessageStore,
 ) -> None:

@@ -473,6 +473,37 @@ class TestPause:
         assert (sending[0], sending[1]["state"]) == (200, "sending")
         assert state_of(message_id)[1]["queued"] == 150
 
+    def test_one_that_every_target_has_is_a_conflict(self) -> None:
+        message_id = send(**to("alice"), qos=1)
+
+        status, answer = call("PATCH", f"/v1/messages/{message_id}", {"state": "paused"})
+
+        assert (status, answer["error"]["code"]) == (409, "conflict")
+        assert "every target has it" in answer["error"]["message"]
+        assert state_of(message_id)[0] == "sending"
+
+    @pytest.mark.parametrize("is_to_all", [True, False])
+    def test_one_whose_lifetime_is_over_comes_to_its_end(
+        self, environment: Environment, *, is_to_all: bool
+    ) -> None:
+        names = [f"client{number}" for number in range(150)]
+        for name in names:
+            environment.inboxes.open(name, epoch="e", now_ms=environment.clock())
+        target = {"target": {"all": True}} if is_to_all else to(*names)
+        message_id = send(**target, qos=1, ttlSeconds=60)
+        call("PATCH", f"/v1/messages/{message_id}", {"state": "paused"})
+        environment.fan_outs.sent.clear()
+        environment.clock.advance(ms=59_000)
+        for _ in range(2):
+            sweep.handler(schedule_event(), FakeLambdaContext())
+            environment.clock.advance(ms=120_000)
+        perform_due(environment)
+
+        assert state_of(message_id) == (
+            "done",
+            {"accepted": 150, "tracked": 150, "queued": 150, "expired": 150},
+        )
+
     @pytest.mark.parametrize("state", ["paused", "sending"])
     def test_one_that_is_not_running_is_a_conflict(self, state: str) -> None:
         message_id = send(**to("alice"), delaySeconds=60)
@@ -586,6 +617,31 @@ class TestIdempotency:
         again = request("POST", "/v1/messages:batch", body, headers=self.HEADERS)
 
         assert first["body"] == again["body"]
+
+    def test_a_batch_of_which_a_message_failed_is_done_again_under_the_same_ids(
+        self, environment: Environment
+    ) -> None:
+        names = ("alice", "bob")
+        messages: list[dict[str, Any]] = [{**to(name), "msg": {}, "qos": 1} for name in names]
+        body = {"messages": messages}
+        environment.fan_outs.refused = {1}
+        first = request("POST", "/v1/messages:batch", body, headers=self.HEADERS)
+        environment.fan_outs.refused = set()
+        again = request("POST", "/v1/messages:batch", body, headers=self.HEADERS)
+        third = request("POST", "/v1/messages:batch", body, headers=self.HEADERS)
+        perform_due(environment)
+
+        entries = [call("GET", f"/v1/clients/{name}/inbox")[1]["entries"] for name in names]
+        results = [json.loads(each["body"])["results"] for each in (first, again)]
+        assert [[each["status"] for each in result] for result in results] == [
+            [202, 503],
+            [202, 202],
+        ]
+        assert results[0][0] == results[1][0]
+        assert third["body"] == again["body"]
+        assert [[each["messageId"] for each in found] for found in entries] == [
+            [each["message"]["messageId"]] for each in results[1]
+        ]
 
     def test_a_refusal_is_an_answer_too(self, environment: Environment) -> None:
         body: dict[str, Any] = {**to("alice"), "msg": {}, "deliverAt": NOON_MS}

@@ -130,7 +130,10 @@ def pause(message_id: str, *, is_paused: bool, mailroom: Mailroom, now_ms: int) 
     record = _with_progress(record, mailroom=mailroom, now_ms=now_ms)
     wanted = MessageState.PAUSED if is_paused else MessageState.SENDING
     if record.state is not wanted:
-        raise Conflict(f"the message is {record.state.value}; only a running one is paused")
+        reached = ", and every target has it" if not record.is_open else ""
+        raise Conflict(
+            f"the message is {record.state.value}{reached}; only one on its way pauses or goes on"
+        )
     if not is_paused:
         hand_over(record.message, mailroom=mailroom, now_ms=now_ms)
     return record

@@ -143,8 +143,13 @@ def _hand_over(due: DueMessage, mailroom: Mailroom, now_ms: int) -> bool:
     if not mailroom.messages.postpone(due, look_at_ms=look_at_ms):
         return False
     record = mailroom.messages.get(due.message_id, now_ms=now_ms)
-    if record is None or not record.is_open or record.stage is MessageState.PAUSED:
+    if record is None or not record.is_open:
         return False
+    if record.stage is MessageState.PAUSED:
+        if now_ms < record.message.expires_at_ms:
+            return False
+        # Nobody gets it any more: let it go on to its end, which its recipients' receipts tell.
+        mailroom.messages.set_paused(due.message_id, is_paused=False, now_ms=now_ms)
     expanding.hand_over(record.message, mailroom=mailroom, now_ms=now_ms)
     return True
 

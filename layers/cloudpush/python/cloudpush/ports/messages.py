@@ -128,7 +128,7 @@ class MessageStore(Protocol):
         ...
 
     def set_paused(self, message_id: str, *, is_paused: bool, now_ms: int) -> MessageRecord | None:
-        """Take a message from `sending` to `paused`, or back; else nothing changes.
+        """Take an open message from `sending` to `paused`, or any one back; else nothing changes.
 
         Back to `sending` makes it due at once, if it is open.
         """

@@ -186,7 +186,7 @@ class DynamoDbMessageStore:
         """See `ports.MessageStore.set_paused`."""
 
         def set_paused(head: _Head) -> _Head:
-            if is_paused and head.stage is MessageState.SENDING:
+            if is_paused and head.stage is MessageState.SENDING and head.is_open:
                 return msgspec.structs.replace(head, stage=MessageState.PAUSED)
             if not is_paused and head.stage is MessageState.PAUSED:
                 look_at_ms = now_ms if head.is_open else head.look_at_ms

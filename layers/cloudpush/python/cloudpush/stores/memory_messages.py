@@ -115,7 +115,7 @@ class MemoryMessageStore:
             old, new = new, old
         with self._lock:
             record = self._find(message_id, now_ms)
-            if record is not None and record.stage is old:
+            if record is not None and record.stage is old and (record.is_open or not is_paused):
                 record.stage = new
                 if not is_paused and record.is_open:
                     record.look_at_ms = now_ms
