@@ -23,7 +23,7 @@ DEATHS = 0.0001
 LONG: dict[str, dict[str, Any]] = {
     "valkey": {"messages": 8_000, "lists": (1, 1, 2, 5, 20, 50), "restarts": 3},
     "moto": {"messages": 1_500, "lists": (1, 1, 1, 2, 5), "restarts": 0, "senders": 2},
-    "dynamodb-local": {"messages": 4_000, "lists": (1, 2, 5, 12), "restarts": 0},
+    "dynamodb-local": {"messages": 5_000, "lists": (1, 2, 5, 12), "restarts": 0},
 }
 """What each store carries in half an hour: 100,000 copies, 3,000 and 20,000.
 
