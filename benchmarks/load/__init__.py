@@ -164,5 +164,5 @@ def run(load: msgspec.Struct) -> Measured:
         check=False,
     )
     if process.returncode:
-        raise BenchmarkFailed(f"{load}: {process.stderr.strip()[-1000:]}")
+        raise BenchmarkFailed(f"{load}:\n{process.stderr.strip()[-1000:]}")
     return json.loads(process.stdout)

@@ -24,5 +24,5 @@ def serve(measure: Callable[[str], Coroutine[None, None, Measured]]) -> None:
     try:
         measured = uvloop.run(measure(sys.argv[1]))
     except* (OSError, TimeoutError) as errors:
-        sys.exit(f"{sys.argv[1]}: {errors.exceptions[0]!r}")
+        sys.exit(repr(errors.exceptions[0]))
     print(json.dumps(measured))

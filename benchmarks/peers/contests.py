@@ -236,7 +236,7 @@ def _in_turn(
 ) -> list[str]:
     """Start all, warm each, and measure one after the other, round by round.
 
-    Returns which peers failed, and at what: they are measured no further.
+    Returns which peers failed, when and at what: they are measured no further.
     """
     failures: dict[str, str] = {}
     with ExitStack() as stack:
@@ -248,7 +248,7 @@ def _in_turn(
                     with suppress(BenchmarkFailed):
                         warm(server)
                         break
-        for _ in range(effort.rounds):
+        for number in range(1, effort.rounds + 1):
             for name, server in servers.items():
                 if name in failures:
                     continue
@@ -257,8 +257,9 @@ def _in_turn(
                 except BenchmarkFailed as failure:
                     if name.startswith("ours"):
                         raise
-                    failures[name] = str(failure).strip().splitlines()[-1]
-    return [f"{name}, it failed: {said}" for name, said in failures.items()]
+                    said = str(failure).strip().splitlines()[-1]
+                    failures[name] = f"in round {number} of {effort.rounds}: {said}"
+    return [f"{name}, {what}" for name, what in failures.items()]
 
 
 def _add(values: Values, name: str, measured: load.Measured) -> None:
@@ -272,7 +273,7 @@ def _result(rankings: list[Ranking], entrants: Sequence[Entrant[S]], failures: l
         f"{each.name.partition(',')[0]} {each.version}" for each in entrants if each.version
     }
     skipped = [f"{each.name}, {each.absence}" for each in entrants if each.absence]
-    return Result(rankings, versions=sorted(packages), skipped=skipped + failures)
+    return Result(rankings, versions=sorted(packages), skipped=skipped, failures=failures)
 
 
 CONTESTS = (

@@ -78,6 +78,8 @@ class Result:
     versions: list[str] = field(default_factory=list[str])
     skipped: list[str] = field(default_factory=list[str])
     """Who did not take part, and why."""
+    failures: list[str] = field(default_factory=list[str])
+    """Who took part until it failed, when, and at what."""
 
     def write(self) -> str:
         """Write everything in Markdown."""
@@ -88,6 +90,7 @@ class Result:
         if self.versions:
             parts.append(f"With {', '.join(self.versions)}.")
         parts += [f"Left out: {skipped}." for skipped in self.skipped]
+        parts += [f"Failed: {failure}." for failure in self.failures]
         return "\n\n".join(parts)
 
 

@@ -61,12 +61,21 @@ def test_who_is_not_there_is_not_judged() -> None:
     assert compare_times(RANKING, "faster", "p50", "absent", "theirs") == []
 
 
-def test_a_result_says_who_was_left_out() -> None:
-    result = Result([RANKING], versions=["theirs 1.0"], skipped=["pushpin, not installed"])
+def test_a_result_says_who_was_left_out_and_who_failed() -> None:
+    result = Result(
+        [RANKING],
+        versions=["theirs 1.0"],
+        skipped=["pushpin, not installed"],
+        failures=["theirs, in round 2 of 5: ConnectionError('nothing came back')"],
+    )
 
     parts = result.write().split("\n\n")
 
-    assert parts[-2:] == ["With theirs 1.0.", "Left out: pushpin, not installed."]
+    assert parts[-3:] == [
+        "With theirs 1.0.",
+        "Left out: pushpin, not installed.",
+        "Failed: theirs, in round 2 of 5: ConnectionError('nothing came back').",
+    ]
 
 
 def test_the_page_has_a_place_for_every_contest() -> None:
