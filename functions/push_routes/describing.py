@@ -43,6 +43,24 @@ _ERRORS: Final = {
     500: "a fault of the deployment or ours",
     503: "a service behind does not answer; worth trying again",
 }
+_HEADERS: Final[dict[int, dict[str, Any]]] = {
+    401: {
+        "WWW-Authenticate": {
+            "description": "Bearer.",
+            "required": True,
+            "schema": {"type": "string", "const": "Bearer"},
+        }
+    },
+    429: {
+        "Retry-After": {
+            "description": "In how many seconds to try again.",
+            "required": True,
+            "schema": {"type": "integer", "minimum": 1},
+        }
+    },
+}
+"""What comes beside an answer, by status."""
+
 _ALWAYS: Final = (400, 401, 403, 500, 503)
 _OPEN: Final = {"/health"}
 """Described routes that nobody needs a token for."""
@@ -81,6 +99,7 @@ def answers(
         status: {
             "description": _ERRORS.get(status, "success"),
             "content": {"application/json": {"schema": add_shape(shape)}},
+            **({"headers": _HEADERS[status]} if status in _HEADERS else {}),
         }
         for status, shape in shapes.items()
     }

@@ -54,6 +54,7 @@ CONFORMANCE: list[Any] = REGISTRY.get_by_names(
         "not_a_server_error",
         "status_code_conformance",
         "content_type_conformance",
+        "response_headers_conformance",
         "response_schema_conformance",
     ]
 )
