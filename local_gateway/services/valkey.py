@@ -7,6 +7,7 @@ server every 100 ms while it starts, and keeps a folder per server.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import importlib.util
 import os
 import platform
@@ -47,6 +48,8 @@ class EmbeddedValkey:
         self._command = tuple(command)
         self._process: subprocess.Popen[bytes] | None = None
         self._log: IO[bytes] | None = None
+        self._lock: IO[bytes] | None = None
+        """Held while this server has the folder: two would overwrite each other's log."""
         self._port = 0
 
     @property
@@ -63,9 +66,11 @@ class EmbeddedValkey:
         """Start the server, wait until it answers, and return its URL.
 
         Raises:
-            StartError: There is no server for this machine, or it ended or never answered.
+            StartError: There is no server for this machine, or it ended or never answered, or the
+                folder can't be had.
         """
         command = self._command or (str(_binary()),)
+        self._take_folder()
         failure = ""
         for _ in range(_ATTEMPTS):
             self._port = _free_port()
@@ -73,14 +78,37 @@ class EmbeddedValkey:
             if self._answers():
                 return self.url
             failure = self._failure()
-            self.stop()
+            self._end()
             # Between choosing a free port and the server's bind, another process may take it.
             if "already in use" not in failure:
                 break
+        self.stop()
         raise StartError(f"the embedded Valkey server did not start: {failure}")
 
     def stop(self) -> None:
         """Stop the server; its data is on disk then if it has a folder. May be called twice."""
+        self._end()
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            lock.close()
+
+    def _take_folder(self) -> None:
+        if self._state_dir is None:
+            return
+        folder = self._state_dir / "valkey"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._lock = (folder / "lock").open("wb")
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            self.stop()
+            raise StartError(
+                f"the state in {self._state_dir} is in use by another local-gateway"
+            ) from error
+        except OSError as error:
+            raise StartError(f"{folder}: {error.strerror}") from error
+
+    def _end(self) -> None:
         process, self._process = self._process, None
         log, self._log = self._log, None
         if process is not None:
@@ -103,7 +131,6 @@ class EmbeddedValkey:
         if self._state_dir is None:
             return [*arguments, "--dir", tempfile.gettempdir(), "--save", "", "--appendonly", "no"]
         folder = self._state_dir / "valkey"
-        folder.mkdir(parents=True, exist_ok=True)
         return [*arguments, "--dir", str(folder.resolve()), "--save", "", "--appendonly", "yes"]
 
     def _launch(self, command: list[str]) -> None:

@@ -100,6 +100,26 @@ def test_with_a_folder_every_write_is_there_again(tmp_path: Path) -> None:
     assert found == "v"
 
 
+def test_a_folder_is_for_one_server_at_a_time(tmp_path: Path) -> None:
+    first, second = EmbeddedValkey(state_dir=tmp_path), EmbeddedValkey(state_dir=tmp_path)
+    first.start()
+
+    with pytest.raises(StartError, match=f"^the state in {tmp_path} is in use by another"):
+        second.start()
+    first.stop()
+    url = second.start()
+    second.stop()
+
+    assert url
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    with pytest.raises(StartError, match=f"^{tmp_path}/file/valkey: Not a directory"):
+        EmbeddedValkey(state_dir=tmp_path / "file").start()
+
+
 def test_it_dies_with_a_parent_that_is_killed() -> None:
     program = (
         "from local_gateway.services import EmbeddedValkey; import time, redis;"
