@@ -303,7 +303,7 @@ def _debug(asked: Sequence[str]) -> dict[str, int | None]:
         name, equals, port = text.partition("=")
         try:
             ports[name] = _port(port) if equals else None
-        except (ValueError, argparse.ArgumentTypeError) as error:
+        except argparse.ArgumentTypeError as error:
             raise WrongInput(f"--debug takes FUNCTION or FUNCTION=PORT, found {text!r}.") from error
         if ports[name] and list(ports.values()).count(ports[name]) > 1:
             raise WrongInput(f"--debug {text}: another function has this port.")
@@ -363,28 +363,32 @@ def _is_loopback(host: str) -> bool:
 
 
 def _port(text: str) -> int:
-    value = int(text)
-    if not 0 <= value <= _MAX_PORT:
+    value = _whole(text)
+    if value is None or value > _MAX_PORT:
         raise argparse.ArgumentTypeError(f"{text} is not a port: 0 to {_MAX_PORT}")
     return value
 
 
 def _positive(text: str) -> float:
-    value = float(text)
-    if not 0 < value < float("inf"):
+    value = _number(text)
+    if isinstance(value, str) or not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text} is not a number of seconds above 0")
     return value
 
 
 def _rate(text: str) -> float:
-    value = float(text)
-    if not 0 <= value < float("inf"):
+    value = _number(text)
+    if isinstance(value, str) or not 0 <= value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text} is not a rate: 0 (unlimited) or more")
     return value
 
 
 def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
+    value = _whole(text)
+    if not value:
         raise argparse.ArgumentTypeError(f"{text} is not a count: 1 or more")
     return value
+
+
+def _whole(text: str) -> int | None:
+    return int(text) if re.fullmatch(r"[0-9]{1,9}", text) else None

@@ -86,3 +86,23 @@ def test_origins_are_given_as_browsers_write_them() -> None:
 def test_what_is_no_origin_is_refused(text: str) -> None:
     with pytest.raises(WrongInput, match=r"^--allow-origin takes an origin, such as https://"):
         read_options(parser().parse_args(["--allow-origin", text]))
+
+
+@pytest.mark.parametrize(
+    ("option", "wanted"),
+    [
+        ("--port", "a port: 0 to 65535"),
+        ("--idle-timeout", "a number of seconds above 0"),
+        ("--connect-rate", "a rate: 0 (unlimited) or more"),
+        ("--max-concurrency", "a count: 1 or more"),
+    ],
+)
+@pytest.mark.parametrize("text", ["many", "-1"])
+def test_what_is_no_such_number_is_told_in_words(
+    option: str, wanted: str, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        parser().parse_args([f"{option}={text}"])
+
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert told == f"local-gateway: error: argument {option}: {text} is not {wanted}"
