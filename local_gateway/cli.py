@@ -24,7 +24,7 @@ import uvloop
 
 from local_gateway import clock, fidelity, ids
 from local_gateway.console import JsonConsole, LogHandler, TextConsole
-from local_gateway.emulator import STOP_SECONDS, Emulator
+from local_gateway.emulator import EMBEDDED_VALKEY, STOP_SECONDS, Emulator
 from local_gateway.errors import StartError, TemplateError
 from local_gateway.hotkeys import HELP, Hotkeys
 from local_gateway.inspector import tail
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from local_gateway.console import Console
 
 _STOPPED, _FAILED_TO_START, _WRONG_INPUT = 0, 1, 2
+_NO_SERVER: Final = "redis://127.0.0.1:6379/0"
 UNREAD: Final = 141
 """A report that nobody reads to its end: as a shell tells of a program that SIGPIPE ended."""
 
@@ -118,9 +119,13 @@ def _report_privileges(arguments: Sequence[str]) -> int:
 
 
 def _load(options: Options) -> Application:
+    """Read the template for a report, which starts no server: a URL stands for that of one."""
     return load(
         options.template,
-        parameters=options.parameters,
+        parameters={
+            name: _NO_SERVER if value == EMBEDDED_VALKEY else value
+            for name, value in options.parameters.items()
+        },
         identity=options.identity,
         cache_dir=options.cache_dir,
         env_vars=options.environment,

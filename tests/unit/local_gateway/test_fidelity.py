@@ -42,6 +42,21 @@ def test_what_is_left_out_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert lines[0].startswith("ignored  Network (AWS::CloudFormation::Stack): a nested stack;")
 
 
+def test_a_report_starts_no_server_and_reads_the_template_as_with_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    template = tmp_path / "template.yaml"
+    template.write_text(
+        "Parameters: { Store: { Type: String, AllowedPattern: 'redis://.+' } }\n"
+        "Resources: { Topic: { Type: 'AWS::SNS::Topic' } }\n"
+    )
+
+    code = cli.run(["fidelity", str(template), "--parameter-overrides", "Store=embedded:valkey"])
+
+    assert code == 0
+    assert capsys.readouterr().out.startswith("ignored  Topic (AWS::SNS::Topic)")
+
+
 def test_what_is_refused_is_printed_with_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:
     code, lines = report(TEMPLATES / "wrong" / "websocket-stage-name" / "template.yaml", capsys)
 
