@@ -108,6 +108,15 @@ class Addressing:
             else:
                 self._http_stages.setdefault(api.stage.name, Http(api))
 
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Return the path of each stage of a WebSocket API."""
+        return tuple(
+            f"/{stage.name}" if stage.name in self._stages else f"{APIS_PREFIX}{name}/{stage.name}"
+            for name, api in self._apis.items()
+            for stage in api.stages.values()
+        )
+
     def resolve(self, raw_path: str) -> Address:
         """Return the part that a path belongs to.
 

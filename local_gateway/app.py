@@ -10,7 +10,7 @@ unless `--allow-origin` says which ones there are.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from local_gateway import answer, clock, limits
 from local_gateway import why as reasons
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from local_gateway.api import Application, HttpApi, Stage, WebSocketApi
     from local_gateway.asgi import Receive, Scope, Send
     from local_gateway.assumptions import Assumptions
+
+_SHOWN_PATH: Final = 200
+"""How many characters of a path that leads nowhere are shown."""
 
 
 class SocketFront(Protocol):
@@ -149,6 +152,9 @@ class App:
         self, address: Address, scope: Scope, receive: Receive, send: Send
     ) -> None:
         if not isinstance(address, Socket):
+            path = scope["raw_path"].decode("latin-1").partition("?")[0][:_SHOWN_PATH]
+            known = ", ".join(self._addressing.stages)
+            self._why.say(reasons.NO_STAGE, "a handshake", path=path, known=known)
             await self._refuse(send, answer.FORBIDDEN, is_websocket=True)
         elif len(scope["raw_path"]) + len(scope["query_string"]) >= limits.URL_LENGTH:
             await self._refuse(send, answer.URI_TOO_LONG, is_websocket=True)

@@ -152,6 +152,11 @@ ROUTE_WITHOUT_INTEGRATION = _reason(
     "ROUTE-18",
     "a message chose a route without an integration: it is dropped without a word",
 )
+NO_STAGE = _reason(
+    "no-stage",
+    "ENDPOINT-7",
+    "there is no stage at {path}: it is answered with 403; there are {known}",
+)
 UNAUTHORIZED = _reason(
     "unauthorized",
     "AUTH-8",

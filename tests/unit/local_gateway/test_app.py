@@ -73,6 +73,18 @@ async def test_a_plain_request_for_a_stage_is_answered_as_assumed(
     assert await status_of(app_of(assumptions=assumptions), raw_path=b"/dev") == status
 
 
+async def test_a_handshake_for_a_stage_that_is_not_there_is_told_those_that_are() -> None:
+    lines: list[str] = []
+    app = app_of(why=Why(lines.append))
+
+    status = await status_of(app, type="websocket", raw_path=b"/Dev")
+
+    assert status == 403
+    [line] = lines
+    assert line.startswith("ENDPOINT-7 a handshake: there is no stage at /Dev: it is answered ")
+    assert line.endswith("with 403; there are /dev, /prod (no-stage)")
+
+
 GUARDED = [
     b"/_gateway/clock",
     b"/dev/@connections/abc=",
