@@ -140,10 +140,7 @@ def _check_python(name: str, host_mode: HostMode) -> None:
             "start that under your debugger, as the module local_gateway"
         )
     if importlib.util.find_spec("debugpy") is None:
-        raise StartError(
-            f"--debug {name}: debugpy is not installed; pip install 'cloudpush[gateway,debug]' "
-            "brings it along"
-        )
+        raise StartError(f"--debug {name}: debugpy is not installed: pip install debugpy")
 
 
 def _probe(name: str, port: int) -> int:

@@ -19,7 +19,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from local_gateway.errors import PortInUse
+from local_gateway.errors import PortInUse, StartError
 from local_gateway.limits import KEEP_ALIVE_SECONDS, MESSAGE_BYTES
 from local_gateway.upgrade import Head, Upgrade
 
@@ -219,6 +219,7 @@ class Server:
 
         Raises:
             PortInUse: Another process listens there.
+            StartError: This machine has no such address, or keeps the port from us.
         """
         if not self._config.loaded:
             self._config.load()
@@ -230,7 +231,7 @@ class Server:
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 raise PortInUse(self._host, self._port) from error
-            raise
+            raise StartError(f"port {self._port} on {self._host}: {error.strerror}") from error
         self._port = int(self._server.sockets[0].getsockname()[1])
 
     async def stop(self) -> None:

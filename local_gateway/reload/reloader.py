@@ -141,7 +141,7 @@ class Reloader:
                 fresh.append(function)
         for problem in sorted(problems - self._broken):
             names = _listed([each.logical_id for each in touched if each not in fresh])
-            self._say(f"reload: {problem}; {names} keeps the code that it has loaded")
+            self._say(f"reload: {problem}; code that is loaded stays, of {names}")
         self._broken = problems
         for function in fresh:
             self._functions.refresh(function.logical_id)

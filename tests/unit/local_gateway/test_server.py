@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from local_gateway.errors import PortInUse
+from local_gateway.errors import PortInUse, StartError
 from local_gateway.limits import MESSAGE_BYTES
 from local_gateway.server import HttpProtocol, Server
 from tests.fakes.gateway import read_response
@@ -83,6 +83,13 @@ async def test_port_in_use_is_said() -> None:
             await second.start()
 
     assert raised.value.port == server.port
+
+
+async def test_address_that_this_machine_does_not_have_is_said() -> None:
+    elsewhere = Server(echo, host="192.0.2.1", port=3000)
+
+    with pytest.raises(StartError, match=r"^port 3000 on 192\.0\.2\.1: .*assign requested address"):
+        await elsewhere.start()
 
 
 async def test_free_port_is_told() -> None:

@@ -104,9 +104,7 @@ async def test_a_handler_that_does_not_parse_is_said_once_and_keeps_its_environm
 
     file = project.folder / "code/one.py"
     assert project.functions.refreshed == []
-    assert project.lines == [
-        f"reload: {file}:1: invalid syntax; One keeps the code that it has loaded"
-    ]
+    assert project.lines == [f"reload: {file}:1: invalid syntax; code that is loaded stays, of One"]
 
 
 async def test_a_mended_handler_is_taken_up_and_breaking_it_again_is_said_again(
