@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from local_gateway.testing import BlockingGateway, Gateway, serve
 
+__tracebackhide__ = True
 _OPTION = "gateway_template"
 _DEFAULT = "template.yaml"
 

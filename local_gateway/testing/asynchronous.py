@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from local_gateway.testing.thread import LoopThread
     from local_gateway.why import Said
 
+__tracebackhide__ = True
+"""pytest shows the line of the test that failed, and none of these."""
+
 WITHIN_SECONDS = 10.0
 """How long, on the machine's clock, a message is waited for."""
 

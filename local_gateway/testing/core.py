@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from local_gateway.registry import OpenConnection
     from local_gateway.testing.matching import Expected
 
+__tracebackhide__ = True
+"""pytest shows the line of the test that failed, and none of these."""
+
 _PATIENCE_SECONDS = 10.0
 _TURN_SECONDS = 0.0005
 _LOG_LINES = 10

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from local_gateway.configuration import Options
+from local_gateway.errors import StartError, TemplateError
 from local_gateway.testing.asynchronous import Gateway
 from local_gateway.testing.blocking import BlockingGateway
 from local_gateway.testing.core import Core
@@ -15,6 +15,9 @@ from local_gateway.testing.thread import LoopThread
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import TracebackType
+
+__tracebackhide__ = True
+"""pytest shows the line of the test that failed, and none of these."""
 
 
 class serve:  # noqa: N801 — used as a function is
@@ -68,7 +71,10 @@ class serve:  # noqa: N801 — used as a function is
         """Start, and wait for it."""
         self._begin()
         try:
-            self._thread.submit(self._core.start()).result()
+            self._thread.ask_blocking(self._core.start())
+        except (TemplateError, StartError) as error:
+            self._thread.release()
+            raise error.with_traceback(None) from None  # its text says all
         except BaseException:
             self._thread.release()
             raise
@@ -81,14 +87,17 @@ class serve:  # noqa: N801 — used as a function is
         trace: TracebackType | None,
     ) -> None:
         """Stop, and wait for it."""
-        self._thread.submit(self._core.stop()).result()
+        self._thread.ask_blocking(self._core.stop())
         self._thread.release()
 
     async def __aenter__(self) -> Gateway:
         """Start."""
         self._begin()
         try:
-            await asyncio.wrap_future(self._thread.submit(self._core.start()))
+            await self._thread.ask(self._core.start())
+        except (TemplateError, StartError) as error:
+            self._thread.release()
+            raise error.with_traceback(None) from None
         except BaseException:
             self._thread.release()
             raise
@@ -101,7 +110,7 @@ class serve:  # noqa: N801 — used as a function is
         trace: TracebackType | None,
     ) -> None:
         """Stop."""
-        await asyncio.wrap_future(self._thread.submit(self._core.stop()))
+        await self._thread.ask(self._core.stop())
         self._thread.release()
 
     def _begin(self) -> None:

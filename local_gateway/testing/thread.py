@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
     from concurrent.futures import Future
 
+__tracebackhide__ = True
+"""pytest shows the line of the test that failed, and none of these."""
+
 T = TypeVar("T")
 
 
@@ -64,7 +67,11 @@ class LoopThread:
 
     def ask_blocking(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine on the loop, and block until it is done."""
-        return self.submit(coroutine).result()
+        future = self.submit(coroutine)
+        error = future.exception()  # `result` would add frames of its own
+        if error is not None:
+            raise error
+        return future.result()
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import inspect
+from pathlib import Path
 
 import pytest
 
+from local_gateway.errors import TemplateError
 from local_gateway.testing import (
     BlockingClient,
     BlockingGateway,
     Client,
     Gateway,
+    serve,
 )
 
 ROOM = "tests/fakes/room/template.yaml"
@@ -36,6 +39,28 @@ async def test_an_async_test_drives_one(gateway: Gateway) -> None:
     await client.send({"action": "echo", "text": "hi"})
 
     assert await client.expect("hi") == "hi"
+
+
+@pytest.mark.gateway(ROOM)
+def test_a_failure_points_at_the_line_of_the_test(blocking_gateway: BlockingGateway) -> None:
+    client = blocking_gateway.connect()
+
+    with pytest.raises(AssertionError, match="no message like 'never'") as failed:
+        client.expect("never", within=0)
+
+    shown = failed.traceback.filter(failed)
+    assert [entry.path for entry in shown] == [Path(__file__)]
+
+
+def test_a_template_that_is_wrong_points_there_too() -> None:
+    with (
+        pytest.raises(TemplateError, match="can't be read") as failed,
+        serve("nowhere.yaml"),
+    ):
+        pass
+
+    shown = failed.traceback.filter(failed)
+    assert [entry.path for entry in shown] == [Path(__file__)]
 
 
 @pytest.mark.parametrize(
