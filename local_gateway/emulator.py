@@ -170,10 +170,20 @@ class Emulator:
             parameters |= dict.fromkeys(wanting, self._valkey.start())
         self._parameters = parameters
         application = self._load_again()
+        self._tell_strangers(application)
         self._interpreters = find_interpreters(application, options.pythons)
         check_handlers(application, self._interpreters)
         self._debug_ports = debugging.choose_ports(options.debug, application, options.host_mode)
         return application
+
+    def _tell_strangers(self, application: Application) -> None:
+        """Say which variables reach nothing, since their function is misspelt or of elsewhere."""
+        names = {each.name for each in application.functions.values()}
+        known = {"Parameters", *application.functions, *names}
+        for stranger in sorted(self._options.environment.keys() - known):
+            self._write_log(
+                f"environment variables for {stranger}: the template has no such function"
+            )
 
     def _load_again(self) -> Application:
         """Read the template as it is now."""

@@ -63,6 +63,13 @@ def test_a_template_that_is_wrong_points_there_too() -> None:
     assert [entry.path for entry in shown] == [Path(__file__)]
 
 
+def test_variables_for_a_function_that_is_not_there_are_told() -> None:
+    with serve(ROOM, environment={"Roam": {"A": "b"}, "Parameters": {"A": "b"}}) as gateway:
+        told = gateway.log
+
+    assert told == ("environment variables for Roam: the template has no such function",)
+
+
 @pytest.mark.parametrize(
     ("of_async", "of_plain"), [(Gateway, BlockingGateway), (Client, BlockingClient)]
 )
