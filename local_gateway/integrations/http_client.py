@@ -63,7 +63,8 @@ class HttpClient:
         except TimeoutError:
             outcome = IntegrationTimeout(f"no answer in {request.timeout_ms} ms")
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            outcome = BackendUnreachable(f"{request.method} {request.url}: {error!r}")
+            problem = str(error) or type(error).__name__
+            outcome = BackendUnreachable(f"{request.method} {request.url}: {problem}")
         finally:
             settle(outcome)
 
