@@ -12,6 +12,14 @@ import { toTheMillisecond } from "./times.ts";
 const KEPT = ["all", "sample", "none"] as const;
 type Kept = (typeof KEPT)[number];
 
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new Error(texts.value.notJson(error instanceof Error ? error.message : ""));
+  }
+}
+
 export function Pushing(): JSX.Element {
   const t = texts.value;
   const to = useSignal("");
@@ -27,7 +35,7 @@ export function Pushing(): JSX.Element {
       const clients = to.value.split(",").map((each) => each.trim()).filter(Boolean);
       const answer = await ask<{ messageId: string; missing: string[] }>("POST", "/messages", {
         target: isToAll.value ? { all: true } : { clients },
-        msg: JSON.parse(content.value) as unknown,
+        msg: parsed(content.value),
         qos: isKept.value ? 1 : 0,
         receipts: kept.value,
         ...(Number(delay.value) > 0 && { delaySeconds: Number(delay.value) }),
@@ -66,7 +74,13 @@ export function Pushing(): JSX.Element {
         </label>
         <label>
           {t.delay}
-          <input inputMode="numeric" value={delay.value} onInput={(event) => (delay.value = event.currentTarget.value)} />
+          <input
+            type="number"
+            min={0}
+            step={1}
+            value={delay.value}
+            onInput={(event) => (delay.value = event.currentTarget.value)}
+          />
         </label>
         <label>
           {t.keptReceipts}

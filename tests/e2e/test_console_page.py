@@ -238,6 +238,25 @@ async def test_what_is_not_there_is_told(browser: Browser, service: GatewayProce
     assert [text for text in visit.complaints if "status of 40" not in text] == []
 
 
+async def test_what_cannot_be_sent_is_told_and_not_sent(
+    browser: Browser, service: GatewayProcess
+) -> None:
+    async with visiting(browser) as visit:
+        page, push_button = visit.page, visit.page.get_by_role("button", name="Push", exact=True)
+        await page.goto(f"{service.url}/admin/")
+        await page.get_by_label("To (client ids").fill(somebody())
+        await page.get_by_label("Content").fill('{"text": ')
+        await push_button.click()
+        await expect(page.get_by_role("log")).to_contain_text("The content is not JSON: ")
+        await page.get_by_label("Content").fill("{}")
+        await page.get_by_label("Delay").press_sequentially("e")  # no number: "0e"
+        await push_button.click()
+        await expect(page.locator("input:invalid")).to_have_count(1)
+        await expect(page.get_by_role("log")).to_contain_text("The content is not JSON: ")
+
+    assert [url for url in visit.requested if url.endswith("/v1/messages")] == []
+
+
 async def test_a_service_that_is_not_there_is_told_until_it_is(
     browser: Browser, service: GatewayProcess
 ) -> None:
