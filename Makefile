@@ -176,7 +176,7 @@ fix: $(ALL) ## Repair what the linter and the formatter can, and write what is w
 	$(BIN)/ruff format
 
 .PHONY: bench-fan-out
-bench-fan-out: $(ALL) ## Push to a million connections in Valkey, with workers that are killed; some minutes
+bench-fan-out: $(ALL) ## Push to a million connections in Valkey, with workers that are killed; ARGS=--write its page
 	$(BIN)/python -m benchmarks.drain $(ARGS)
 
 .PHONY: simulate

