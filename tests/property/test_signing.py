@@ -67,8 +67,8 @@ REQUESTS = st.lists(
         step_ms=STEPS_MS,
         credentials=st.none() | CREDENTIALS,
     ),
-    min_size=1,
-    max_size=10,
+    min_size=4,
+    max_size=16,
 )
 
 
