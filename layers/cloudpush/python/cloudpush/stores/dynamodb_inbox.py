@@ -2,8 +2,7 @@
 
     pk             sk             what
     inboxes#017    CLIENT_ID      one inbox's row, with its version; the shard is the client's
-    inbox#ID       EPOCH#000…SEQ  one entry
-    inbox#ID       seen#MESSAGE   a message that the inbox has had: its seq, until it expires
+    inbox#ID       …              its entries, and what it has had (`dynamodb_entries`)
 
 Every change of an inbox changes its row, under the condition that nobody changed it since it was
 read; what else the change writes stands in the same transaction, and needs no condition of its
@@ -22,12 +21,13 @@ own. Requests in the common case:
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from cloudpush.model import Copy, Entry, Inbox, Publication, shard_of
 from cloudpush.ports import Append, Claim, Copies, Grant, InboxPage
+from cloudpush.stores import dynamodb_entries as entries
 from cloudpush.stores import dynamodb_items as items
 from cloudpush.stores import inbox_rules as rules
 from cloudpush.stores.dynamodb_errors import ConditionFailed, Conflict
@@ -50,10 +50,7 @@ IS_DUE: Final = "#due_ms < :due_before"
 DELETIONS_PER_STEP: Final = 90
 """A transaction has at most 100 writes."""
 
-PAGE: Final = 500
-
 _row_decoder = msgspec.json.Decoder(Inbox)
-_publication_decoder = msgspec.json.Decoder(Publication)
 
 
 class DynamoDbInboxStore:
@@ -86,12 +83,12 @@ class DynamoDbInboxStore:
         text = msgspec.json.encode(publication)
 
         def append(client_id: str, *, is_tracked: bool) -> Append:
-            seen_key = _seen_key(client_id, publication.message_id)
+            seen_key = entries.seen_key(client_id, publication.message_id)
             found = self._table.get_many([_row_key(client_id), seen_key])
             by_sk = {item["sk"]["S"]: item for item in found}
             item, seen = by_sk.get(client_id), by_sk.get(seen_key["sk"]["S"])
             row, version = _row_in(item, now_ms)
-            if row is not None and _is_in_force(seen, row.epoch, now_ms):
+            if row is not None and entries.is_in_force(seen, row.epoch, now_ms):
                 return Append.DUPLICATE
             answer, changed = rules.append(
                 row or rules.new_inbox(client_id, epoch=epoch, now_ms=now_ms),
@@ -101,24 +98,14 @@ class DynamoDbInboxStore:
             )
             if answer is not Append.APPENDED:
                 return answer
-            ttl = items.ttl(expires_at_ms)
-            entry: Item = {
-                **_entry_key(changed, changed.last_seq),
-                "publication": {"S": text.decode()},
-                "message_id": {"S": publication.message_id},
-                "expires_at_ms": items.number(expires_at_ms),
-                "is_tracked": {"BOOL": is_tracked},
-                "size": items.number(len(text)),
-                # Not the message's own: an entry outlives its expiry until somebody recorded it.
-                "ttl": items.ttl(changed.kept_until_ms),
-            }
-            marker: Item = {
-                **seen_key,
-                "epoch": {"S": changed.epoch},
-                "seq": items.number(changed.last_seq),
-                "until_ms": items.number(expires_at_ms),
-                "ttl": ttl,
-            }
+            entry = entries.new_entry(
+                changed,
+                publication.message_id,
+                text,
+                expires_at_ms=expires_at_ms,
+                is_tracked=is_tracked,
+            )
+            marker = entries.new_seen(changed, publication.message_id, expires_at_ms=expires_at_ms)
             self._write(
                 changed, version, [self._table.put_part(entry), self._table.put_part(marker)]
             )
@@ -171,7 +158,7 @@ class DynamoDbInboxStore:
                 return Claim(grant=Grant.IDLE, inbox=None)
             claimed = rules.claim(
                 row,
-                lambda after_seq, limit: self._entries(row, after_seq, limit),
+                lambda after_seq, limit: entries.read(self._table, row, after_seq, limit),
                 owner=owner,
                 lease_ms=lease_ms,
                 now_ms=now_ms,
@@ -210,25 +197,19 @@ class DynamoDbInboxStore:
         found: dict[int, Copy] = {}
         last_seq = min(through_seq or 0, row.sent_seq)
         if last_seq > row.settled_seq:
-            part, _ = self._table.read_range(
-                _partition(client_id),
-                first=_seq_name(row, row.settled_seq + 1),
-                last=_seq_name(row, last_seq),
-                limit=limit,
-                attributes=("sk", "message_id", "is_tracked"),
-            )
-            found = {copy.seq: copy for copy in map(_copy_in, part)}
+            copies = entries.read_copies(self._table, row, through_seq=last_seq, limit=limit)
+            found = {copy.seq: copy for copy in copies}
         if message_ids:
-            keys = [_seen_key(client_id, each) for each in dict.fromkeys(message_ids)]
+            keys = [entries.seen_key(client_id, each) for each in dict.fromkeys(message_ids)]
             seqs = {
                 int(seen["seq"]["N"])
                 for seen in self._table.get_many(keys)
-                if _is_in_force(seen, row.epoch, now_ms)
+                if entries.is_in_force(seen, row.epoch, now_ms)
             }
-            entries = self._table.get_many(
-                [_entry_key(row, seq) for seq in seqs if row.settled_seq < seq <= row.sent_seq]
+            acknowledged = self._table.get_many(
+                [entries.key_of(row, seq) for seq in seqs if row.settled_seq < seq <= row.sent_seq]
             )
-            found |= {copy.seq: copy for copy in map(_copy_in, entries)}
+            found |= {copy.seq: copy for copy in map(entries.copy_in, acknowledged)}
         return Copies(epoch=row.epoch, copies=tuple(found[seq] for seq in sorted(found)))
 
     def read_expired(self, client_id: str, *, limit: int = 500, now_ms: int) -> Copies:
@@ -236,13 +217,13 @@ class DynamoDbInboxStore:
         row, version = self._read(client_id, now_ms)
         if row is None:
             return Copies(epoch="")
-        every = self._heads(row)
+        every = entries.read_heads(self._table, row)
         expired = [item for item in every if int(item["expires_at_ms"]["N"]) <= now_ms]
         if not expired:
             # The row may say too early a time: `settle` does not look for the next one.
             times = (int(item["expires_at_ms"]["N"]) for item in every)
             self._correct_expiry(row, version, min(times, default=0))
-        return Copies(epoch=row.epoch, copies=tuple(map(_copy_in, expired[:limit])))
+        return Copies(epoch=row.epoch, copies=tuple(map(entries.copy_in, expired[:limit])))
 
     def _correct_expiry(self, row: Inbox, version: int | None, next_expiry_ms: int) -> None:
         if row.next_expiry_ms == next_expiry_ms:
@@ -281,8 +262,8 @@ class DynamoDbInboxStore:
             return row
         # Up to the last of them, and one further: that is the first that is retained, if all
         # before it go.
-        heads = self._heads(row, enough_after=seqs[-1])
-        sizes = {_seq_in(item): int(item["size"]["N"]) for item in heads}
+        heads = entries.read_heads(self._table, row, enough_after=seqs[-1])
+        sizes = {entries.seq_in(item): int(item["size"]["N"]) for item in heads}
         dropped = {seq: sizes[seq] for seq in seqs if seq in sizes}
         changed = rules.settle(
             row,
@@ -296,7 +277,7 @@ class DynamoDbInboxStore:
             self._write(
                 changed,
                 version,
-                [self._table.delete_part(_entry_key(row, seq)) for seq in dropped],
+                [self._table.delete_part(entries.key_of(row, seq)) for seq in dropped],
             )
         return changed
 
@@ -307,7 +288,7 @@ class DynamoDbInboxStore:
         row, _ = self._read(client_id, now_ms)
         if row is None:
             return []
-        return self._entries(row, max(after_seq, row.settled_seq), limit)
+        return entries.read(self._table, row, max(after_seq, row.settled_seq), limit)
 
     def read_due(
         self, places: Sequence[Place], *, due_before_ms: int, limit: int = 500
@@ -352,42 +333,6 @@ class DynamoDbInboxStore:
         """Return the row, and the version that a write of it has to find; None is no item."""
         return _row_in(self._table.get(_row_key(client_id)), now_ms)
 
-    def _entries(self, row: Inbox, after_seq: int, limit: int) -> list[Entry]:
-        if after_seq >= row.last_seq:
-            return []
-        found, _ = self._table.read_range(
-            _partition(row.client_id),
-            first=_seq_name(row, after_seq + 1),
-            last=_seq_name(row, row.last_seq),
-            limit=limit,
-        )
-        return [_entry_in(item) for item in found]
-
-    def _heads(self, row: Inbox, *, enough_after: int | None = None) -> list[Item]:
-        """Return what is retained, in order, without the publications.
-
-        With `enough_after` it stops at the first one after that.
-        """
-        found: list[Item] = []
-        is_empty = row.settled_seq >= row.last_seq
-        first = None if is_empty else _seq_name(row, row.settled_seq + 1)
-        while first is not None:
-            span = PAGE
-            if enough_after is not None:
-                span = enough_after - row.settled_seq + 1 - len(found)
-            part, last = self._table.read_range(
-                _partition(row.client_id),
-                first=first,
-                last=_seq_name(row, row.last_seq),
-                limit=max(1, min(PAGE, span)),
-                attributes=("sk", "message_id", "is_tracked", "size", "expires_at_ms"),
-            )
-            found += part
-            if enough_after is not None and found and _seq_in(found[-1]) > enough_after:
-                break
-            first = None if last is None else f"{last}."
-        return found
-
     def _write(
         self, row: Inbox, version: int | None, others: Sequence[TransactWriteItemTypeDef] = ()
     ) -> None:
@@ -425,53 +370,9 @@ def _row_key(client_id: str) -> Item:
     return {"pk": {"S": f"inboxes#{shard_of(client_id):03}"}, "sk": {"S": client_id}}
 
 
-def _partition(client_id: str) -> str:
-    return f"inbox#{client_id}"
-
-
-def _seq_name(row: Inbox, seq: int) -> str:
-    # With the epoch in it, what an inbox left behind that expired is not this one's.
-    return f"{row.epoch}#{seq:015}"
-
-
-def _entry_key(row: Inbox, seq: int) -> Item:
-    return {"pk": {"S": _partition(row.client_id)}, "sk": {"S": _seq_name(row, seq)}}
-
-
-def _seen_key(client_id: str, message_id: str) -> Item:
-    return {"pk": {"S": _partition(client_id)}, "sk": {"S": f"seen#{message_id}"}}
-
-
-def _is_in_force(seen: Item | None, epoch: str, now_ms: int) -> bool:
-    """Tell whether an inbox remembers a message."""
-    return seen is not None and seen["epoch"]["S"] == epoch and int(seen["until_ms"]["N"]) > now_ms
-
-
 def _row_in(item: Item | None, now_ms: int) -> tuple[Inbox | None, int | None]:
     if item is None:
         return None, None
     version = int(item["version"]["N"])
     row = _row_decoder.decode(item["row"]["S"])
     return (row if row.kept_until_ms > now_ms else None), version
-
-
-def _seq_in(item: Any) -> int:  # noqa: ANN401 — an item
-    return int(item["sk"]["S"].rpartition("#")[2])
-
-
-def _copy_in(item: Item) -> Copy:
-    return Copy(
-        seq=_seq_in(item),
-        message_id=item["message_id"]["S"],
-        is_tracked=item["is_tracked"]["BOOL"],
-    )
-
-
-def _entry_in(item: Item) -> Entry:
-    return Entry(
-        seq=_seq_in(item),
-        publication=_publication_decoder.decode(item["publication"]["S"]),
-        expires_at_ms=int(item["expires_at_ms"]["N"]),
-        is_tracked=item["is_tracked"]["BOOL"],
-        size=int(item["size"]["N"]),
-    )
