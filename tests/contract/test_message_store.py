@@ -188,7 +188,7 @@ def test_a_message_is_paused_and_goes_on(messages: MessageStore) -> None:
         MessageState.PAUSED,
         MessageState.SENDING,
     ]
-    assert due_in(messages, before_ms=T0 + 8) == [DueMessage(message_id="m1", due_ms=T0 + 7)]
+    assert due_in(messages, before_ms=T0 + 8) == [DueMessage(message_id="m1", look_at_ms=T0 + 7)]
 
 
 def test_what_every_target_has_is_not_paused(messages: MessageStore) -> None:
@@ -403,7 +403,7 @@ def test_a_message_is_due_until_it_is_finished(messages: MessageStore) -> None:
     messages.create(
         a_message(clients=[f"c{n}" for n in range(150)]), look_at_ms=T0 + 60_000, now_ms=T0
     )
-    due = [DueMessage(message_id="m1", due_ms=T0 + 60_000)]
+    due = [DueMessage(message_id="m1", look_at_ms=T0 + 60_000)]
 
     early = due_in(messages, before_ms=T0 + 60_000)
     found = due_in(messages, before_ms=T0 + 60_001)
@@ -439,7 +439,9 @@ def test_of_two_that_postpone_one_is_told_so(messages: MessageStore) -> None:
     answers = [messages.postpone(due, look_at_ms=T0 + 500 + n) for n in range(2)]
 
     assert answers == [True, False]
-    assert due_in(messages, before_ms=T0 + 1000) == [DueMessage(message_id="m1", due_ms=T0 + 500)]
+    assert due_in(messages, before_ms=T0 + 1000) == [
+        DueMessage(message_id="m1", look_at_ms=T0 + 500)
+    ]
 
 
 def test_what_is_not_due_is_not_postponed(messages: MessageStore) -> None:

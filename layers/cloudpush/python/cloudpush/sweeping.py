@@ -139,7 +139,7 @@ def hand_over_messages(
 
 
 def _hand_over(due: DueMessage, mailroom: Mailroom, now_ms: int) -> bool:
-    look_at_ms = max(now_ms, due.due_ms) + accepting.LOOK_AGAIN_MS
+    look_at_ms = max(now_ms, due.look_at_ms) + accepting.LOOK_AGAIN_MS
     if not mailroom.messages.postpone(due, look_at_ms=look_at_ms):
         return False
     record = mailroom.messages.get(due.message_id, now_ms=now_ms)

@@ -68,7 +68,7 @@ class DueMessage(msgspec.Struct, frozen=True, kw_only=True):
     """A message whose expansion is still to be begun, or to be ended."""
 
     message_id: str
-    due_ms: int
+    look_at_ms: int
     """When somebody is to look at it."""
 
 

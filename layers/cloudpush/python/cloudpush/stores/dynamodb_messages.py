@@ -252,7 +252,7 @@ class DynamoDbMessageStore:
         """See `ports.MessageStore.postpone`."""
 
         def postpone(head: _Head) -> _Head:
-            if head.look_at_ms != due.due_ms:
+            if head.look_at_ms != due.look_at_ms:
                 return head
             return msgspec.structs.replace(head, look_at_ms=look_at_ms)
 
@@ -327,7 +327,7 @@ def _due_item(message_id: str, look_at_ms: int, ends_at_ms: int) -> Item:
 
 def _due_in(name: str) -> DueMessage:
     at_ms, _, message_id = name.partition(" ")
-    return DueMessage(message_id=message_id, due_ms=int(at_ms))
+    return DueMessage(message_id=message_id, look_at_ms=int(at_ms))
 
 
 def _head_item(message_id: str, head: _Head, *, version: int) -> Item:

@@ -203,17 +203,17 @@ class MemoryMessageStore:
             and shard_of(message_id) == place.shard
             and f"{record.look_at_ms:015} {message_id}" > (place.cursor or "")
         )
-        page = [DueMessage(message_id=each, due_ms=at_ms) for at_ms, each in rest[:limit]]
+        page = [DueMessage(message_id=each, look_at_ms=at_ms) for at_ms, each in rest[:limit]]
         last = page[-1] if len(rest) > limit else None
         return DuePage(
-            due=tuple(page), cursor=f"{last.due_ms:015} {last.message_id}" if last else None
+            due=tuple(page), cursor=f"{last.look_at_ms:015} {last.message_id}" if last else None
         )
 
     def postpone(self, due: DueMessage, *, look_at_ms: int) -> bool:
         """See `ports.MessageStore.postpone`."""
         with self._lock:
             record = self._records.get(due.message_id)
-            if record is None or record.look_at_ms != due.due_ms:
+            if record is None or record.look_at_ms != due.look_at_ms:
                 return False
             record.look_at_ms = look_at_ms
             return True

@@ -262,7 +262,7 @@ class RedisMessageStore:
         return [
             DuePage(
                 due=tuple(
-                    DueMessage(message_id=each, due_ms=int(at_ms)) for each, at_ms in members
+                    DueMessage(message_id=each, look_at_ms=int(at_ms)) for each, at_ms in members
                 ),
                 cursor=str(offset + limit) if len(members) == limit else None,
             )
@@ -274,7 +274,7 @@ class RedisMessageStore:
         with translated_errors():
             return bool(
                 self._postpone(
-                    self._keys(due.message_id), [due.message_id, 0, due.due_ms, look_at_ms]
+                    self._keys(due.message_id), [due.message_id, 0, due.look_at_ms, look_at_ms]
                 )
             )
 
