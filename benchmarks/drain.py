@@ -158,7 +158,7 @@ async def work(port: int, sink: int) -> None:
         inboxes=RedisInboxStore(client),
         messages=messages,
         fan_outs=RedisFanOutStore(client),
-        expansions=queue,
+        fan_out_jobs=queue,
         new_id=ids.new_message_id,
     )
     started, cpu_started = time.perf_counter(), time.process_time()

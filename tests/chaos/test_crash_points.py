@@ -97,7 +97,7 @@ class Run:
             inboxes=guard(stage.inboxes),
             messages=guard(stage.messages),
             fan_outs=guard(stage.progress),
-            expansions=guard(self.queues[1]),
+            fan_out_jobs=guard(self.queues[1]),
         )
         self.message = accepting.new_message(
             a_publication(), self.targets, qos=qos, receipts=Receipts.ALL

@@ -76,7 +76,7 @@ async def test_a_connection_writes_when_it_comes_when_it_beats_and_when_it_goes(
         inboxes=kept.inboxes,
         messages=kept.messages,
         fan_outs=kept.fan_outs,
-        expansions=RecordingJobQueue(),
+        fan_out_jobs=RecordingJobQueue(),
         new_id=lambda: "id",
     )
     one = connection("A")

@@ -74,7 +74,7 @@ class World:
             inboxes=kept.inboxes,
             messages=kept.messages,
             fan_outs=self._deadly(kept.fan_outs),
-            expansions=self.queue,
+            fan_out_jobs=self.queue,
             new_id=names.__next__,
         )
 

@@ -63,7 +63,7 @@ class Stage:
             inboxes=inboxes,
             messages=kept.messages,
             fan_outs=kept.fan_outs,
-            expansions=RecordingJobQueue(),
+            fan_out_jobs=RecordingJobQueue(),
             new_id=lambda: "epoch",
         )
 

@@ -89,7 +89,7 @@ class Service:
             inboxes=kept.inboxes,
             messages=kept.messages,
             fan_outs=kept.fan_outs,
-            expansions=RecordingJobQueue(),
+            fan_out_jobs=RecordingJobQueue(),
             new_id=lambda: "id",
         )
 

@@ -118,7 +118,7 @@ class Stage:
             inboxes=self.inboxes,
             messages=self.messages,
             fan_outs=self.progress,
-            expansions=self.fan_outs,
+            fan_out_jobs=self.fan_outs,
             new_id=names.__next__,
             notices=self.notices if tells_receipts else None,
         )

@@ -279,7 +279,7 @@ class World:
             inboxes=self._mortal(self.inboxes),
             messages=self._mortal(self.messages),
             fan_outs=self._mortal(self.fan_outs),
-            expansions=self._mortal(self.queues[1]),
+            fan_out_jobs=self._mortal(self.queues[1]),
             new_id=lambda: f"id-{next(self._numbers)}",
             notices=self._mortal(self.queues[2]),
         )

@@ -83,7 +83,7 @@ class Account:
         self.mailroom = replace(
             self.stage.mailroom,
             outlet=replace(self.stage.outlet, jobs=self.queues[0], gateway=self.gateway),
-            expansions=self.queues[1],
+            fan_out_jobs=self.queues[1],
             budget=Budget(store=MemoryBudgetStore(), posts_per_second=RATE),
         )
 

@@ -86,7 +86,7 @@ class Deployment:
         self.mailroom = replace(
             self.stage.mailroom,
             outlet=replace(self.stage.outlet, jobs=deliver, gateway=self.gateway),
-            expansions=fan_out,
+            fan_out_jobs=fan_out,
             budget=Budget(store=MemoryBudgetStore(), posts_per_second=rate),
         )
 

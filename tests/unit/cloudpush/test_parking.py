@@ -143,7 +143,7 @@ async def three_pushes_to_all() -> tuple[list[float], set[str], int]:
     gateway = Gateway({f"client{number}-1" for number in range(SLOW)})
     later, jobs = (MemoryJobQueue(now_ms=clock) for _ in range(2))
     outlet = replace(stage.outlet, gateway=gateway, jobs=later)
-    mailroom = replace(stage.mailroom, outlet=outlet, expansions=jobs)
+    mailroom = replace(stage.mailroom, outlet=outlet, fan_out_jobs=jobs)
     # In a function of its own, which does not know what the pages learned.
     deliver = replace(mailroom, outlet=replace(outlet, parking=parking.Parking()))
     took: list[float] = []

@@ -32,14 +32,14 @@ def hand_over(message: Message, *, mailroom: Mailroom, now_ms: int) -> None:
         QueueUnavailable: it was not taken.
         ValueError: it is due later than a queue waits.
     """
-    mailroom.expansions.send(_jobs_of(message), delay_seconds=_delay_seconds(message, now_ms))
+    mailroom.fan_out_jobs.send(_jobs_of(message), delay_seconds=_delay_seconds(message, now_ms))
 
 
 class HandOvers:
     """Hands messages of one caller over together: in as few requests as they take."""
 
     def __init__(self, mailroom: Mailroom) -> None:
-        self._expansions = mailroom.expansions
+        self._jobs = mailroom.fan_out_jobs
         self._together = Together(self._send)
 
     async def hand_over(self, message: Message, *, now_ms: int) -> None:
@@ -55,7 +55,7 @@ class HandOvers:
             raise QueueUnavailable(f"the fan-out queue did not take {message.message_id}")
 
     def _send(self, wanted: Sequence[Sequence[tuple[Job, int]]]) -> Sequence[bool]:
-        taken = iter(self._expansions.send_each([each for jobs in wanted for each in jobs]))
+        taken = iter(self._jobs.send_each([each for jobs in wanted for each in jobs]))
         return [False not in [next(taken) for _ in jobs] for jobs in wanted]
 
 

@@ -113,7 +113,7 @@ async def perform(
         return
     if record.stage is MessageState.SCHEDULED:  # a queue's clock and ours are not the same
         delay_ms = record.message.due_at_ms - clock()
-        mailroom.expansions.send([job], delay_seconds=max(1, -(-delay_ms // 1000)))
+        mailroom.fan_out_jobs.send([job], delay_seconds=max(1, -(-delay_ms // 1000)))
         return
     if record.stage is not MessageState.SENDING:
         return
@@ -304,4 +304,4 @@ class _Worker:
     def send(self, doublings: int, *, delay_ms: int = 0) -> None:
         """Have a job go on, after this time in whole seconds."""
         job = FanOut(message_id=self.message.message_id, doublings=doublings, hop=self.hop + 1)
-        self.mailroom.expansions.send([job], delay_seconds=max(0, -(-delay_ms // 1000)))
+        self.mailroom.fan_out_jobs.send([job], delay_seconds=max(0, -(-delay_ms // 1000)))

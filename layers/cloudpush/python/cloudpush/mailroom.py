@@ -25,8 +25,8 @@ class Mailroom:
     inboxes: InboxStore
     messages: MessageStore
     fan_outs: FanOutStore
-    expansions: JobQueue
-    """The fan-out queue: the parts of messages that are still to be expanded, and fan-outs."""
+    fan_out_jobs: JobQueue
+    """The fan-out queue: what is still to be expanded, or fanned out."""
     new_id: Callable[[], str]
     """Unguessable: names of writers, epochs."""
     notices: JobQueue | None = None

@@ -90,8 +90,11 @@ def redrive(queue: DeadLetterQueue, *, mailroom: Mailroom) -> Redriven:
 
 def _homes(mailroom: Mailroom) -> Mapping[type[Job], JobQueue | None]:
     """Return where jobs go that do not go to the deliver queue; None is nowhere."""
-    expansions = mailroom.expansions
-    return {FanOut: expansions, Expansion: expansions, Notice: mailroom.notices}
+    return {
+        FanOut: mailroom.fan_out_jobs,
+        Expansion: mailroom.fan_out_jobs,
+        Notice: mailroom.notices,
+    }
 
 
 def _send(

@@ -318,7 +318,7 @@ class Wiring:
             inboxes=self.inboxes,
             messages=self.messages,
             fan_outs=self.fan_outs,
-            expansions=self.fan_out_queue,
+            fan_out_jobs=self.fan_out_queue,
             new_id=ids.new_message_id,
             notices=self.notify_queue if self.settings.receipt_url else None,
             budget=Budget(store=self.budgets, posts_per_second=rate) if rate else None,
