@@ -26,6 +26,13 @@ KIB: Final = 1024
 MILLION: Final = 1e6
 MONTH_SECONDS: Final = 30 * 24 * 3600
 
+KEPT_WRITE_UNITS: Final = 24
+"""Of `qos` 1 for each client who is connected: 16 until it is sent, 8 for the acknowledgement."""
+
+KEPT_READ_UNITS: Final = 20
+KEPT_SHARE: Final = 20
+"""So many times as long a worker takes for a client of `qos` 1."""
+
 PARTITION_WRITE_UNITS: Final = 1000
 """A second: what an item can be given."""
 
@@ -240,6 +247,21 @@ def _store_dollars(done: Work, workers: int, deployment: Deployment, prices: Pri
     reads = max(done.shard_reads, read_bytes / (4 * KIB)) + claim_reads + done.payments
     writes = -(-record // KIB) * (done.claims + done.pages) + done.payments + 6
     return reads * prices.read_unit + writes * prices.write_unit
+
+
+def kept_dollars(
+    connections: int, *, deployment: Deployment | None = None, prices: Prices | None = None
+) -> float:
+    """Return what a push of `qos` 1 costs whose clients are all there and acknowledge.
+
+    Two messages each, the store, the worker, and a call of `message`. Its envelope is below 1 KB.
+    """
+    deployment, prices = deployment or Deployment(), prices or Prices()
+    store = KEPT_WRITE_UNITS * prices.write_unit + KEPT_READ_UNITS * prices.read_unit
+    working = KEPT_SHARE / deployment.worker_rate * deployment.fan_out_memory_gb
+    calling = deployment.message_ms / 1000 * deployment.message_memory_gb
+    each = store + prices.lambda_request + (working + calling) * prices.lambda_gb_second
+    return message_dollars(2 * connections, prices) + connections * each
 
 
 def message_dollars(messages: float, prices: Prices, *, before: float = 0.0) -> float:

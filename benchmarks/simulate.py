@@ -13,6 +13,7 @@ from benchmarks.capacity import (
     Deployment,
     broadcast,
     even_shards,
+    kept_dollars,
     work,
 )
 from benchmarks.page import table, write_page
@@ -36,6 +37,7 @@ def broadcasts() -> Iterator[Sequence[str]]:
         "workers",
         "a push",
         "of it Lambda and DynamoDB",
+        "with `qos` 1",
     )
     for size in SIZES:
         paced = broadcast(size)
@@ -48,6 +50,7 @@ def broadcasts() -> Iterator[Sequence[str]]:
             f"{fast.most_workers}",
             _dollars(paced.dollars),
             _dollars(paced.lambda_dollars + paced.store_dollars),
+            _dollars(kept_dollars(size)),
         )
 
 

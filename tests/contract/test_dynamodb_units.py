@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from benchmarks.capacity import record_bytes
+from benchmarks.capacity import KEPT_READ_UNITS, KEPT_WRITE_UNITS, record_bytes
 from benchmarks.standing import CONNECT_WRITE_UNITS, DISCONNECT_WRITE_UNITS
-from cloudpush import fanout, greeting
+from cloudpush import draining, fanout, greeting, inbox
 from cloudpush.delivery import Outlet
 from cloudpush.mailroom import Mailroom
 from cloudpush.model import Place, Policy, Posted, Welcome
@@ -40,36 +40,43 @@ def harness(dynamodb: Callable[[], Harness]) -> Harness:
     return dynamodb()
 
 
-@pytest.fixture
-def written(harness: Harness) -> Callable[[], int]:
-    """Return how many items were to be written since the last call, twice each in transactions.
+class Units:
+    """How many units DynamoDB was asked for: each item is below 1 KB."""
 
-    So many units it takes: each of them is below 1 KB.
-    """
-    count = 0
+    def __init__(self) -> None:
+        self.written = 0
+        """Items that were to be written, twice each in transactions."""
+        self.read = 0
 
-    def add(params: Mapping[str, Any], model: OperationModel, **_: object) -> None:
-        nonlocal count
+    def add(self, params: Mapping[str, Any], model: OperationModel, **_: object) -> None:
+        body = json.loads(params["body"])
         if model.name == "TransactWriteItems":
-            count += 2 * len(json.loads(params["body"])["TransactItems"])
+            self.written += 2 * len(body["TransactItems"])
         elif model.name in {"PutItem", "UpdateItem", "DeleteItem"}:
-            count += 1
+            self.written += 1
+        elif model.name == "BatchGetItem":
+            self.read += sum(len(each["Keys"]) for each in body["RequestItems"].values())
+        else:
+            self.read += 1
 
-    def read() -> int:
-        nonlocal count
-        found, count = count, 0
+    def take(self) -> tuple[int, int]:
+        """Return what was written and read since the last call."""
+        found, self.written, self.read = (self.written, self.read), 0, 0
         return found
 
+
+@pytest.fixture
+def units(harness: Harness) -> Iterator[Units]:
     assert harness.dynamodb is not None
-    harness.dynamodb.meta.events.register("before-call.dynamodb", add)
-    return read
+    events, found = harness.dynamodb.meta.events, Units()
+    events.register("before-call.dynamodb", found.add)
+    yield found
+    events.unregister("before-call.dynamodb", found.add)
 
 
-async def test_a_connection_writes_when_it_comes_when_it_beats_and_when_it_goes(
-    harness: Harness, written: Callable[[], int]
-) -> None:
+def the_mailroom(harness: Harness) -> Mailroom:
     kept = kept_beside(harness)
-    mailroom = Mailroom(
+    return Mailroom(
         outlet=Outlet(
             store=harness.store, jobs=RecordingJobQueue(), gateway=RecordingManagementApi()
         ),
@@ -79,17 +86,47 @@ async def test_a_connection_writes_when_it_comes_when_it_beats_and_when_it_goes(
         fan_out_jobs=RecordingJobQueue(),
         new_id=lambda: "id",
     )
+
+
+async def test_a_connection_writes_when_it_comes_when_it_beats_and_when_it_goes(
+    harness: Harness, units: Units
+) -> None:
+    mailroom = the_mailroom(harness)
     one = connection("A")
 
     harness.store.admit(one, policy=Policy.MULTI, now_ms=T0)
     await greeting.greet(Welcome(connection=one), mailroom=mailroom, clock=lambda: T0)
-    coming = written()
+    coming, _ = units.take()
     harness.store.touch("A", now_ms=T0 + 30_000)
-    beating = written()
+    beating, _ = units.take()
     harness.store.forget("A", now_ms=T0 + 30_000)
-    going = written()
+    going, _ = units.take()
 
     assert (coming, beating, going) == (CONNECT_WRITE_UNITS, 1, DISCONNECT_WRITE_UNITS)
+
+
+async def test_each_client_of_a_push_that_is_kept_costs_so_much(
+    harness: Harness, units: Units
+) -> None:
+    mailroom = the_mailroom(harness)
+    message = a_message("m" * 32, is_to_all=True)
+    names = [f"client{number}" for number in range(4)]
+    for each in names:
+        one = connection(each.upper(), client_id=each)
+        harness.store.admit(one, policy=Policy.MULTI, now_ms=T0)
+        await greeting.greet(Welcome(connection=one), mailroom=mailroom, clock=lambda: T0)
+    mailroom.messages.create(message, look_at_ms=T0, now_ms=T0)
+    units.take()
+
+    inbox.put(message, names, mailroom=mailroom, now_ms=T0)
+    await draining.send(names, mailroom=mailroom, clock=lambda: T0)
+    for each in names:
+        inbox.acknowledge(each, through_seq=1, mailroom=mailroom, now_ms=T0)
+    written, read = units.take()
+
+    looked_up = len(names)  # whose connection an acknowledgement comes by
+    assert written == KEPT_WRITE_UNITS * len(names)
+    assert 0.9 < (read + looked_up) / (KEPT_READ_UNITS * len(names)) <= 1
 
 
 @pytest.mark.parametrize("workers", [1, fanout.INVOCATIONS])

@@ -16,6 +16,7 @@ from benchmarks.capacity import (
     Work,
     broadcast,
     even_shards,
+    kept_dollars,
     message_dollars,
     record_bytes,
     record_rate,
@@ -139,6 +140,13 @@ def test_on_dynamodb_no_push_is_faster_than_its_record_can_be_written() -> None:
 
 def test_an_envelope_beyond_32_kib_is_two_messages() -> None:
     assert broadcast(1000, envelope_bytes=32 * 1024 + 1).messages_dollars == pytest.approx(0.002)
+
+
+def test_what_is_kept_costs_two_messages_a_call_and_its_units() -> None:
+    prices = Prices(lambda_gb_second=0.0, write_unit=1.0, read_unit=1.0, lambda_request=1.0)
+
+    assert kept_dollars(100, prices=prices) == pytest.approx(100 * (24 + 20 + 1 + 2e-6))
+    assert 0.8 < (24 * 0.625 + 20 * 0.125) / kept_dollars(1_000_000) < 0.95
 
 
 def test_the_first_billion_messages_of_a_month_cost_more() -> None:
