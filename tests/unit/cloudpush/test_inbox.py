@@ -18,6 +18,7 @@ from cloudpush.model import (
     Welcome,
 )
 from cloudpush.ports import Outcome
+from cloudpush.stores import inbox_rules
 from tests.fakes.jobs import Sent
 from tests.fakes.push_service import Stage, a_publication
 
@@ -134,6 +135,24 @@ async def test_an_end_that_could_not_be_told_is_met_again() -> None:
     assert state_of(stage) is ReceiptState.DELIVERED
     assert told(stage) == [("alice", "DELIVERED")]
     assert stage.inboxes.read_entries("alice", now_ms=stage.clock()) == []
+
+
+async def test_what_was_rejected_is_not_taken_when_its_putting_is_repeated(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stage = Stage(tells_receipts=True)
+    monkeypatch.setattr(inbox_rules, "INBOX_DEPTH", 0)
+    await push(stage, "alice")
+    message = record_of(stage).message
+    monkeypatch.undo()
+
+    inbox.put(message, ["alice"], mailroom=stage.mailroom, now_ms=stage.clock())
+
+    assert state_of(stage) is ReceiptState.REJECTED
+    assert stage.inboxes.read_entries("alice", now_ms=stage.clock()) == []
+    assert record_of(stage).counts.rejected == 1
+    # Who put it first may have died before he told its sender.
+    assert told(stage) == [("alice", "REJECTED")] * 2
 
 
 async def test_who_is_away_is_offline_and_not_missing() -> None:

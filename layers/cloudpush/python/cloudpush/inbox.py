@@ -34,19 +34,20 @@ _METRICS: Final = {
     Append.FULL: "Rejected",
     Append.EXPIRED: "Expired",
 }
+_ENDS: Final = {Append.FULL: ReceiptState.REJECTED, Append.EXPIRED: ReceiptState.EXPIRED}
 
 
 def put(message: Message, client_ids: Sequence[str], *, mailroom: Mailroom, now_ms: int) -> int:
     """Put a message into the inboxes of these clients; return how many of them have no receipts.
 
     Idempotent. Receipts first: `queued` for a copy that is not there yet is put right by the
-    repeat, a copy whose receipt nobody wrote would not be counted.
+    repeat, a copy whose receipt nobody wrote would not be counted. What was rejected stays so,
+    though there may be room by now: its sender has been told.
 
     Raises:
         StoreUnavailable: some have it, and a repeat gives it to the others.
     """
     valid = [each for each in client_ids if is_client_id(each)]
-    tracked = [message.is_tracked(each) for each in valid]
     receipts = [
         _receipt(message, each, ReceiptState.MISSING, now_ms)
         for each in client_ids
@@ -54,27 +55,28 @@ def put(message: Message, client_ids: Sequence[str], *, mailroom: Mailroom, now_
     ]
     receipts += [
         _receipt(message, each, ReceiptState.QUEUED, now_ms)
-        for each, is_tracked in zip(valid, tracked, strict=True)
-        if is_tracked
+        for each in valid
+        if message.is_tracked(each)
     ]
-    _record(receipts, mailroom, now_ms)
+    before = [each.receipt for each in _record(receipts, mailroom, now_ms) if each is not None]
+    rejected = {each.client_id for each in before if each.state is ReceiptState.REJECTED}
+    taking = [each for each in valid if each not in rejected]
     answers = mailroom.inboxes.append(
-        valid,
+        taking,
         message.publication,
-        tracked=tracked,
+        tracked=[message.is_tracked(each) for each in taking],
         expires_at_ms=message.expires_at_ms,
         epoch=mailroom.new_id(),
         now_ms=now_ms,
     )
     for answer, metric in _METRICS.items():
         mailroom.tally.count(metric, answers.count(answer))
-    ends = {Append.FULL: ReceiptState.REJECTED, Append.EXPIRED: ReceiptState.EXPIRED}
+    ends = dict.fromkeys(rejected, ReceiptState.REJECTED)
+    for client_id, answer in zip(taking, answers, strict=True):
+        if answer in _ENDS and message.is_tracked(client_id):
+            ends[client_id] = _ENDS[answer]
     _record(
-        [
-            _receipt(message, client_id, ends[answer], now_ms)
-            for client_id, is_tracked, answer in zip(valid, tracked, answers, strict=True)
-            if is_tracked and answer in ends
-        ],
+        [_receipt(message, client_id, state, now_ms) for client_id, state in ends.items()],
         mailroom,
         now_ms,
     )
