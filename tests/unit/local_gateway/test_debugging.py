@@ -112,13 +112,13 @@ def test_each_function_gets_the_usual_port_of_its_language_or_the_next(
     }
 
 
-def test_a_missing_debugpy_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_debugpy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     def find_nothing(name: str) -> None:
         del name
 
     monkeypatch.setattr(importlib.util, "find_spec", find_nothing)
 
-    with pytest.raises(StartError, match=r"pip install 'cloudpush\[gateway,debug\]'"):
+    with pytest.raises(StartError, match="pip install debugpy"):
         debugging.choose_ports({"First": 0}, APPLICATION, "environments")
 
 
