@@ -66,3 +66,13 @@ def test_a_file_that_cannot_be_written_is_one_line(
 
 def no_client(service: str) -> object:
     raise AssertionError(service)
+
+
+def test_a_name_that_nobody_can_have_is_called_what_it_was_given_as(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert cli.main(["keys", "create", "a b", "--scope", "push"]) == 2
+
+    assert capsys.readouterr().err == (
+        "cloudpush: the name must be 1 to 128 characters of A-Z a-z 0-9 . _ : @ -\n"
+    )

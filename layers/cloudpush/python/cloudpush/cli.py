@@ -114,7 +114,7 @@ def _sign(parsed: argparse.Namespace) -> str:
         raise ValueError("tokens of this deployment are signed by its identity provider")
     [key, *_] = wiring.current().signing_keys.find(None)
     return _token(
-        _principal(parsed.subject, parsed.push, parsed.scope),
+        _principal("the subject", parsed.subject, parsed.push, parsed.scope),
         key=key,
         rules=rules,
         seconds=parsed.seconds,
@@ -122,7 +122,7 @@ def _sign(parsed: argparse.Namespace) -> str:
 
 
 def _create_key(parsed: argparse.Namespace) -> str:
-    principal = _principal(parsed.name, parsed.push, parsed.scope)
+    principal = _principal("the name", parsed.name, parsed.push, parsed.scope)
     made = api_keys.make(principal, now_ms=clock.now_ms())
     wiring.current().access.add_key(made.key)
     return made.text
@@ -130,7 +130,8 @@ def _create_key(parsed: argparse.Namespace) -> str:
 
 def _list_keys(parsed: argparse.Namespace) -> str:
     del parsed
-    return "\n".join(_line_of(each) for each in wiring.current().access.read_keys())
+    lines = [_line_of(each) for each in wiring.current().access.read_keys()]
+    return "\n".join(lines or ["there are no keys"])
 
 
 def _line_of(key: ApiKey) -> str:
@@ -152,7 +153,7 @@ def _make_development_secret(parsed: argparse.Namespace) -> str:
     parsed.file.touch(mode=0o600)
     parsed.file.write_text(json.dumps(content))
     alice = _token(
-        _principal("alice", [rights.ANYBODY], [each.value for each in Scope]),
+        _principal("the subject", "alice", [rights.ANYBODY], [each.value for each in Scope]),
         key=secret,
         rules=tokens.TokenRules(),
         seconds=12 * _HOUR_SECONDS,
@@ -167,9 +168,9 @@ def _make_development_secret(parsed: argparse.Namespace) -> str:
     )
 
 
-def _principal(subject: str, patterns: Sequence[str], scopes: Sequence[str]) -> Principal:
+def _principal(what: str, name: str, patterns: Sequence[str], scopes: Sequence[str]) -> Principal:
     return Principal(
-        name=check_client_id(subject),
+        name=check_client_id(name, name=what),
         targets=rights.check_patterns(list(patterns)),
         scopes=frozenset(Scope(each) for each in scopes),
     )

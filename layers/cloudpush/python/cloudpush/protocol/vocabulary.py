@@ -73,16 +73,16 @@ def is_client_id(text: str) -> bool:
     return _CLIENT_ID.fullmatch(text) is not None
 
 
-def check_client_id(text: str | None) -> str:
-    """Return a client id as it is.
+def check_client_id(text: str | None, *, name: str = "channelId") -> str:
+    """Return a client id as it is; `name` is what whoever gave it calls it.
 
     Raises:
         InvalidClientId: it is missing, or has a character or a length that none may have.
     """
     if not text:
-        raise InvalidClientId("channelId is required")
+        raise InvalidClientId(f"{name} is required")
     if not is_client_id(text):
         raise InvalidClientId(
-            f"channelId must be 1 to {CLIENT_ID_LENGTH} characters of A-Z a-z 0-9 . _ : @ -"
+            f"{name} must be 1 to {CLIENT_ID_LENGTH} characters of A-Z a-z 0-9 . _ : @ -"
         )
     return text
