@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from cloudpush import api_keys, clock, ids, rights, tokens, wiring
-from cloudpush.errors import CloudpushError
+from cloudpush.errors import ClientError, CloudpushError
 from cloudpush.protocol import check_client_id
 from cloudpush.rights import Principal, Scope
 from cloudpush.settings import PLAIN
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(parsed: argparse.Namespace) -> int:
     try:
         text = parsed.perform(parsed)
-    except ValueError as error:
+    except (ValueError, ClientError) as error:
         print(f"cloudpush: {error}", file=sys.stderr)
         return _WRONG_INPUT
     except CloudpushError as error:
