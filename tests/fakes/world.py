@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
 import itertools
 import json
 from collections import defaultdict
@@ -194,7 +195,13 @@ class Mortal:
             self._world.may_die()
             return answer
 
-        return call
+        async def wait(*args: object, **options: object) -> object:
+            self._world.may_die()
+            answer = await method(*args, **options)
+            self._world.may_die()
+            return answer
+
+        return wait if inspect.iscoroutinefunction(method) else call
 
 
 NO_INBOXES = InboxPage(client_ids=(), cursor=None)
