@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from benchmarks.page import table
+from benchmarks.figures import align
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -84,7 +84,7 @@ class Drained:
             f"- Posted to twice: {twice}: {are_few}.",
             f"- Posts a CPU second: {rate}: {is_fast}; {beside}.",
         ]
-        return "\n".join([table(self.rows()), "", *lines])
+        return "\n".join([align(list(self.rows()), 0), "", *lines])
 
 
 def _verdict(*, is_met: bool) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from benchmarks.servers import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
 PAGE = ROOT / "docs" / "explanation" / "performance.md"
@@ -39,17 +39,6 @@ def replace_blocks(text: str, blocks: Mapping[str, str]) -> str:
         if count != 1:
             raise PageWrong(f"the page has {count} blocks {name}, not one")
     return text
-
-
-def table(rows: Iterable[Sequence[str]]) -> str:
-    """Return rows as a table of Markdown, the first one its head."""
-    lines = [list(row) for row in rows]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    cells = [
-        [each.rjust(width) for each, width in zip(line, widths, strict=True)] for line in lines
-    ]
-    cells.insert(1, [f"{'-' * (width - 1)}:" for width in widths])
-    return "\n".join(f"| {' | '.join(line)} |" for line in cells)
 
 
 def write_page(page: Path, blocks: Mapping[str, str]) -> None:

@@ -16,7 +16,8 @@ from benchmarks.capacity import (
     kept_dollars,
     work,
 )
-from benchmarks.page import table, write_page
+from benchmarks.figures import align
+from benchmarks.page import write_page
 from benchmarks.servers import ROOT
 from benchmarks.standing import standing, storm_seconds
 
@@ -131,7 +132,7 @@ TABLES: Final = {
 
 def blocks() -> dict[str, str]:
     """Return the page's tables by name."""
-    return {name: table(rows()) for name, rows in TABLES.items()}
+    return {name: align(list(rows()), 0) for name, rows in TABLES.items()}
 
 
 def main() -> None:

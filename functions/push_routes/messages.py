@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -114,7 +115,7 @@ async def send_batch(request: Request) -> Response:
         results = await asyncio.gather(
             *(send_one(raw, _nth_id(batch_id, number)) for number, raw in enumerate(batch.messages))
         )
-        is_final = all(each.status < 500 for each in results)  # noqa: PLR2004 — HTTP
+        is_final = all(each.status < HTTPStatus.INTERNAL_SERVER_ERROR for each in results)
         return answers.answer_of(200, BatchReply(results=results), is_final=is_final)
 
     return await _perform_once(request, perform)

@@ -6,6 +6,8 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
+from cloudpush.delivery import Outlet
+from cloudpush.mailroom import Mailroom
 from cloudpush.model import Message, Publication, Receipt, Receipts, ReceiptState, Trigger
 from cloudpush.stores.dynamodb_access import DynamoDbAccessStore
 from cloudpush.stores.dynamodb_budgets import DynamoDbBudgetStore
@@ -34,6 +36,8 @@ from cloudpush.stores.redis_rates import RedisRateStore
 from cloudpush.stores.redis_repeats import RedisIdempotencyStore
 from cloudpush.stores.redis_statistics import RedisStatisticsStore
 from tests.contract.connection_stores import T0
+from tests.fakes.jobs import RecordingJobQueue
+from tests.fakes.management import RecordingManagementApi
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -138,6 +142,20 @@ def kept_beside(harness: Harness) -> Kept:
     if harness.dynamodb is not None:
         return kept_in_dynamodb(harness)
     return kept_in_memory()
+
+
+def mailroom_over(harness: Harness, kept: Kept) -> Mailroom:
+    """Return a mailroom over these stores, whose queues and gateway note what they are given."""
+    return Mailroom(
+        outlet=Outlet(
+            store=harness.store, jobs=RecordingJobQueue(), gateway=RecordingManagementApi()
+        ),
+        inboxes=kept.inboxes,
+        messages=kept.messages,
+        fan_outs=kept.fan_outs,
+        fan_out_jobs=RecordingJobQueue(),
+        new_id=lambda: "id",
+    )
 
 
 def a_publication(

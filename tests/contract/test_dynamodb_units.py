@@ -10,14 +10,10 @@ import pytest
 from benchmarks.capacity import KEPT_READ_UNITS, KEPT_WRITE_UNITS, record_bytes
 from benchmarks.standing import CONNECT_WRITE_UNITS, DISCONNECT_WRITE_UNITS
 from cloudpush import draining, fanout, greeting, inbox
-from cloudpush.delivery import Outlet
-from cloudpush.mailroom import Mailroom
 from cloudpush.model import Place, Policy, Posted, Welcome
 from cloudpush.ports import FanOutStep
 from tests.contract.connection_stores import T0, connection, moto_dynamodb
-from tests.contract.kept_stores import a_message, kept_beside
-from tests.fakes.jobs import RecordingJobQueue
-from tests.fakes.management import RecordingManagementApi
+from tests.contract.kept_stores import a_message, kept_beside, mailroom_over
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -74,24 +70,10 @@ def units(harness: Harness) -> Iterator[Units]:
     events.unregister("before-call.dynamodb", found.add)
 
 
-def the_mailroom(harness: Harness) -> Mailroom:
-    kept = kept_beside(harness)
-    return Mailroom(
-        outlet=Outlet(
-            store=harness.store, jobs=RecordingJobQueue(), gateway=RecordingManagementApi()
-        ),
-        inboxes=kept.inboxes,
-        messages=kept.messages,
-        fan_outs=kept.fan_outs,
-        fan_out_jobs=RecordingJobQueue(),
-        new_id=lambda: "id",
-    )
-
-
 async def test_a_connection_writes_when_it_comes_when_it_beats_and_when_it_goes(
     harness: Harness, units: Units
 ) -> None:
-    mailroom = the_mailroom(harness)
+    mailroom = mailroom_over(harness, kept_beside(harness))
     one = connection("A")
 
     harness.store.admit(one, policy=Policy.MULTI, now_ms=T0)
@@ -108,7 +90,7 @@ async def test_a_connection_writes_when_it_comes_when_it_beats_and_when_it_goes(
 async def test_each_client_of_a_push_that_is_kept_costs_so_much(
     harness: Harness, units: Units
 ) -> None:
-    mailroom = the_mailroom(harness)
+    mailroom = mailroom_over(harness, kept_beside(harness))
     message = a_message("m" * 32, is_to_all=True)
     names = [f"client{number}" for number in range(4)]
     for each in names:

@@ -12,14 +12,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cloudpush import accepting, draining, greeting, inbox, messaging, publishing, submitting
-from cloudpush.delivery import Outlet
-from cloudpush.mailroom import Mailroom
 from cloudpush.model import Place, Policy, Publication, Trigger, Welcome
 from cloudpush.rights import EVERYBODY
 from tests.contract.connection_stores import T0, connection
-from tests.fakes.jobs import RecordingJobQueue
+from tests.contract.kept_stores import mailroom_over
 from tests.fakes.limits import NO_LIMIT
-from tests.fakes.management import RecordingManagementApi
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,16 +79,7 @@ class Service:
         self.now_ms = T0
         self.store = harness.store
         self.inboxes = kept.inboxes
-        self.mailroom = Mailroom(
-            outlet=Outlet(
-                store=harness.store, jobs=RecordingJobQueue(), gateway=RecordingManagementApi()
-            ),
-            inboxes=kept.inboxes,
-            messages=kept.messages,
-            fan_outs=kept.fan_outs,
-            fan_out_jobs=RecordingJobQueue(),
-            new_id=lambda: "id",
-        )
+        self.mailroom = mailroom_over(harness, kept)
 
     def clock(self) -> int:
         return self.now_ms

@@ -39,9 +39,7 @@ def test_a_development_secret_is_for_its_owner_and_comes_with_a_token_that_may_d
 
 @pytest.mark.parametrize("is_buffered", [True, False])
 def test_what_nobody_reads_ends_quietly(
-    is_buffered: bool,  # noqa: FBT001 — a parameter of the test
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_buffered: bool
 ) -> None:
     reading, writing = os.pipe()
     os.close(reading)

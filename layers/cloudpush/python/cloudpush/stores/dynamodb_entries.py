@@ -9,7 +9,7 @@ Both are written and removed in the transaction that changes the inbox's row (`d
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -119,7 +119,7 @@ def read_heads(table: Table, row: Inbox, *, enough_after: int | None = None) -> 
     return found
 
 
-def seq_in(item: Any) -> int:  # noqa: ANN401 — an item
+def seq_in(item: Item) -> int:
     """Return the seq of an entry's item."""
     return int(item["sk"]["S"].rpartition("#")[2])
 
