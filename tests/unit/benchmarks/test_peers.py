@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from benchmarks import load, machine
+from benchmarks.machine import Quiet
+from benchmarks.measurements import Effort
 from benchmarks.page import PEERS_PAGE, replace_blocks
+from benchmarks.peers import contests
 from benchmarks.peers.contests import CONTESTS
-from benchmarks.peers.entrant import debian_version, npm_version, running_at
+from benchmarks.peers.entrant import Entrant, debian_version, npm_version, running_at
 from benchmarks.peers.ranking import Column, Ranking, Result, compare, compare_times
 from benchmarks.servers import BenchmarkFailed, free_port
 
@@ -22,6 +30,8 @@ RANKING = Ranking(
         "absent": {},
     },
 )
+
+TO = load.Publishing(url="http://127.0.0.1:1/", body="NUMBER")
 
 LISTEN = """
 import socket, sys
@@ -76,6 +86,32 @@ def test_a_result_says_who_was_left_out_and_who_failed() -> None:
         "Left out: pushpin, not installed.",
         "Failed: theirs, in round 2 of 5: ConnectionError('nothing came back').",
     ]
+
+
+def test_who_fails_is_measured_no_further_and_told_with_the_round(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+
+    def run(publishing: load.Push) -> load.Measured:
+        asked.append(publishing.url)
+        if publishing.url == "theirs" and asked.count("theirs") > 2:  # a warm-up and a round
+            raise BenchmarkFailed("Push(...):\nConnectionError('nothing came back')")
+        return {"p50": 1.0, "p99": 2.0, "per_second": 3.0}
+
+    def broker(name: str) -> AbstractContextManager[Any]:
+        return nullcontext(SimpleNamespace(url=name, to_one=TO))
+
+    brokers = [Entrant(name, partial(broker, name)) for name in ("ours", "theirs")]
+    monkeypatch.setattr(contests, "find_brokers", lambda: brokers)
+    monkeypatch.setattr(load, "run", run)
+    monkeypatch.setattr(machine, "_LOOK_SECONDS", 0.001)
+
+    result = contests.contest_publish(Effort(rounds=3, quiet=Quiet(0.0)))
+
+    assert result.failures == ["theirs, in round 2 of 3: ConnectionError('nothing came back')"]
+    assert result.rankings[0].median("theirs", "p50") == 1.0
+    assert asked.count("theirs") == 3
 
 
 def test_the_page_has_a_place_for_every_contest() -> None:
